@@ -1,0 +1,54 @@
+# Everything installs itself into .venv on first use. PYTHON picks the interpreter (3.11, 3.12 or 3.13);
+# INSTALLER=pip installs without uv (slower; for package indexes that only pip is configured for).
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+INSTALLER ?= uv
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help install demo test lint bench lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo   install, then backtest AdaptiveGRU on a synthetic market (about 5 minutes)"
+	@echo "make test   install, then lint and run the test suite"
+	@echo "make bench  the benchmarks whose figures stand in the README (needs real candles, see there)"
+	@echo "make lock   resolve the dependencies anew into requirements.lock"
+
+install: $(READY)
+
+$(READY): requirements.lock requirements-uv.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found; install one or run: make PYTHON=/path/to/python $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+ifeq ($(INSTALLER),uv)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+else
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
+endif
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/adaptive demo
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(READY)
+	$(BIN)/adaptive bench rules
+	$(BIN)/adaptive bench regimes
+
+lock:
+	test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.lock; }
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
+		--quiet --upgrade --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis .demo

@@ -1,0 +1,65 @@
+"""Closed vocabularies. Values are strings, so they can stand in frames, entry tags and JSON."""
+
+from enum import StrEnum
+
+
+class Regime(StrEnum):
+    """What kind of market it is. Order is the order of `Regime.code`."""
+
+    STRONG_TREND = "strong_trend"
+    VOLATILE_TREND = "volatile_trend"
+    TIGHT_RANGE = "tight_range"
+    CHOPPY = "choppy"
+    TRANSITIONAL = "transitional"
+
+    @property
+    def code(self) -> int:
+        """Position in the enum: the integer that stands for the regime in arrays."""
+        return _REGIME_CODES[self]
+
+    @classmethod
+    def from_code(cls, code: int) -> "Regime":
+        return _REGIMES[code]
+
+
+_REGIMES = tuple(Regime)
+_REGIME_CODES = {regime: code for code, regime in enumerate(_REGIMES)}
+
+
+class Style(StrEnum):
+    """How a preset trades."""
+
+    TREND_FOLLOWING = "trend_following"
+    CAUTIOUS_TREND = "cautious_trend"
+    MEAN_REVERSION = "mean_reversion"
+    STAND_ASIDE = "stand_aside"
+
+
+class Profile(StrEnum):
+    """How much risk the user accepts."""
+
+    CONSERVATIVE = "conservative"
+    MODERATE = "moderate"
+    AGGRESSIVE = "aggressive"
+
+
+class StopStage(StrEnum):
+    """Where a stop is in its life. It only ever moves down this list."""
+
+    INITIAL = "initial"
+    BREAKEVEN = "breakeven"
+    TRAILING = "trailing"
+
+
+class SizingMode(StrEnum):
+    """What the Kelly fraction is a fraction of."""
+
+    RISK = "risk"  # equity lost if the stop is hit
+    NOTIONAL = "notional"  # equity put into the position (the literal reading)
+
+
+class ThresholdSet(StrEnum):
+    """Where the regime thresholds come from."""
+
+    RELATIVE = "relative"  # ATR and Bollinger width against their own past: any timeframe
+    MISSION = "mission"  # absolute: ATR 3 %, width 0.01

@@ -1,0 +1,33 @@
+"""What can go wrong, and what the operator should do about it.
+
+AdaptiveError
+├── SettingsError      the configuration is wrong: correct the named key and start again
+├── DataError          candles are missing or unusable: download or repair the named file
+├── RiskError          a trade cannot be sized or stopped so: refuse the entry, or keep the last stop
+├── ForecastError      a model cannot be trained, loaded or used: the message says which step failed
+└── VenueError         the loopback venue cannot serve what was asked of it
+"""
+
+
+class AdaptiveError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class SettingsError(AdaptiveError):
+    """A configuration value is unknown, of the wrong type or out of range. Correct it and restart."""
+
+
+class DataError(AdaptiveError):
+    """Candles are missing or unusable. Download or repair the data named in the message."""
+
+
+class RiskError(AdaptiveError):
+    """A trade cannot be sized or stopped from these numbers. Refuse the entry or keep the last stop."""
+
+
+class ForecastError(AdaptiveError):
+    """A forecaster cannot be trained, loaded or used. The message names the step and the remedy."""
+
+
+class VenueError(AdaptiveError):
+    """The loopback venue cannot start or cannot serve the request."""

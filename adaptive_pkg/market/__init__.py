@@ -1,0 +1,1 @@
+"""Judging the market: indicators, features, levels, the regime, and what each regime was worth."""

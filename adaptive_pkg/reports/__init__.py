@@ -1,0 +1,1 @@
+"""Reports: what is printed and written for people to read."""

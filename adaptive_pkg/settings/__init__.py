@@ -1,0 +1,125 @@
+"""The bundle's settings: one frozen value, parsed once from `config["adaptive"]`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from adaptive_pkg.enums import Profile, Regime
+from adaptive_pkg.errors import SettingsError
+from adaptive_pkg.settings.forecast import ForecastSettings
+from adaptive_pkg.settings.market import IndicatorSettings, RegimeSettings
+from adaptive_pkg.settings.policy import (
+    DEFAULT_PRESETS,
+    POOLED_PRESET,
+    ConfidenceSettings,
+    Preset,
+    parse_presets,
+)
+from adaptive_pkg.settings.risk import KellySettings, SizingSettings, StopSettings
+from adaptive_pkg.settings.schema import Settings, describe, param, parse, section
+
+__all__ = [
+    "DEFAULT_PRESETS",
+    "POOLED_PRESET",
+    "AdaptiveSettings",
+    "ComponentSettings",
+    "ConfidenceSettings",
+    "ForecastSettings",
+    "IndicatorSettings",
+    "KellySettings",
+    "Preset",
+    "RegimeSettings",
+    "Settings",
+    "SizingSettings",
+    "StopSettings",
+    "describe",
+    "load_forecast_settings",
+    "load_settings",
+]
+
+
+@dataclass(frozen=True)
+class ComponentSettings(Settings):
+    """Switches, one per component, so that an ablation is a config change."""
+
+    regime_presets: bool = param(True, doc="off: every regime trades the same pooled preset")
+    forecast: bool = param(True, doc="off: the GRU's columns are ignored")
+    confidence: bool = param(True, doc="off: every signal counts as full confidence")
+    kelly: bool = param(True, doc="off: start_fraction for ever")
+    drawdown_throttle: bool = param(True, doc="off: size does not fall in a drawdown")
+    dynamic_stops: bool = param(True, doc="off: the fixed stop of the strategy")
+    breakeven: bool = param(True, doc="off: the stop never moves to breakeven")
+    trailing: bool = param(True, doc="off: the stop never trails")
+    target: bool = param(True, doc="off: no take-profit in ATR")
+
+
+# What a profile means; a value written in the config wins over it.
+PROFILES: dict[Profile, dict[str, dict[str, float]]] = {
+    Profile.CONSERVATIVE: {
+        "kelly": {"fraction": 0.25},
+        "stops": {"profile_scale": 1.25, "max_fraction": 0.03},
+    },
+    Profile.MODERATE: {
+        "kelly": {"fraction": 0.40},
+        "stops": {"profile_scale": 1.0, "max_fraction": 0.05},
+    },
+    Profile.AGGRESSIVE: {
+        "kelly": {"fraction": 0.50},
+        "stops": {"profile_scale": 0.75, "max_fraction": 0.07},
+    },
+}
+
+
+@dataclass(frozen=True)
+class AdaptiveSettings(Settings):
+    """Everything the strategy needs to know, checked."""
+
+    profile: Profile = param(Profile.CONSERVATIVE, doc="conservative, moderate or aggressive")
+    indicators: IndicatorSettings = section(IndicatorSettings)
+    regime: RegimeSettings = section(RegimeSettings)
+    presets: Mapping[Regime, Preset] = field(
+        default_factory=lambda: dict(DEFAULT_PRESETS), metadata={"doc": "overrides per regime"}
+    )
+    confidence: ConfidenceSettings = section(ConfidenceSettings)
+    kelly: KellySettings = section(KellySettings)
+    sizing: SizingSettings = section(SizingSettings)
+    stops: StopSettings = section(StopSettings)
+    components: ComponentSettings = section(ComponentSettings)
+
+    def preset(self, regime: Regime) -> Preset:
+        """The preset that trades `regime`."""
+        return self.presets[regime] if self.components.regime_presets else POOLED_PRESET
+
+
+def load_settings(config: Mapping[str, Any]) -> AdaptiveSettings:
+    """Parse `config["adaptive"]`: defaults, then the profile, then what the config says itself.
+
+    Raises:
+        SettingsError: names the key, its value, the allowed range, and the nearest key for a typo.
+    """
+    block = config.get("adaptive", {})
+    if not isinstance(block, Mapping):
+        raise SettingsError(f"adaptive: expected an object with named settings, got {block!r}")
+    profile = parse(_ProfileOnly, {k: v for k, v in block.items() if k == "profile"}, "adaptive").profile
+    merged: dict[str, Any] = dict(block)
+    for name, values in PROFILES[profile].items():
+        own = merged.get(name, {})
+        merged[name] = {**values, **own} if isinstance(own, Mapping) else own
+    presets = parse_presets(merged.pop("presets", {}), "adaptive.presets")
+    known = {item.name for item in fields(AdaptiveSettings)}
+    if unknown := set(merged) - known:
+        parse(AdaptiveSettings, {key: merged[key] for key in unknown}, "adaptive")
+    return replace(parse(AdaptiveSettings, merged, "adaptive"), presets=presets)
+
+
+def load_forecast_settings(config: Mapping[str, Any]) -> ForecastSettings:
+    """Parse `config["freqai"]["model_training_parameters"]`. Raises SettingsError."""
+    block = config.get("freqai", {}).get("model_training_parameters", {})
+    return parse(ForecastSettings, block, "freqai.model_training_parameters")
+
+
+@dataclass(frozen=True)
+class _ProfileOnly(Settings):
+    profile: Profile = param(Profile.CONSERVATIVE, doc="")

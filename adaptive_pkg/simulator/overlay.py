@@ -1,0 +1,44 @@
+"""The config that makes freqtrade talk to the loopback venue instead of the internet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import ccxt
+
+from adaptive_pkg.errors import VenueError
+
+_CLIENTS = ("ccxt_config", "ccxt_sync_config", "ccxt_async_config")
+_PROXIES = (
+    *("proxy", "proxies", "aiohttp_proxy", "proxyUrl", "httpProxy", "httpsProxy", "socksProxy"),
+    *("http_proxy", "https_proxy", "socks_proxy", "proxy_url", "aiohttp_trust_env", "requests_trust_env"),
+)
+_MESSENGERS = ("telegram", "webhook", "discord")
+
+
+def overlay(url: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Config to merge over `config` (freqtrade merges key by key), so that nothing leaves this machine.
+
+    Every Binance address points at `url`, also in the client blocks that freqtrade lays over `ccxt_config`;
+    proxies, WebSocket, archive downloads and messengers are off, and so are real orders (`dry_run`). What else
+    the user set, such as other ccxt options, stays.
+
+    Raises:
+        VenueError: the config names an exchange other than binance.
+    """
+    exchange = config.get("exchange") or {}
+    name = exchange.get("name") or "binance"
+    if name != "binance":
+        raise VenueError(f"exchange.name: {name!r} cannot run offline; the loopback venue speaks binance only")
+    addresses = {key: url + urlsplit(address).path for key, address in ccxt.binance().urls["api"].items()}
+    merged: dict[str, Any] = {"name": name, "enable_ws": False, "only_from_ccxt": True}
+    for client in _CLIENTS:
+        own = exchange.get(client) or {}
+        # A proxy cannot reach the loopback address; a null wins over what the user's config says.
+        proxies = {key: None for key in _PROXIES if key in own}
+        if client == "ccxt_config" or own:  # freqtrade prints these blocks: no more of them than needed
+            merged[client] = {"urls": {"api": addresses}, "enableRateLimit": False, **proxies}
+    silenced = {block: {"enabled": False} for block in _MESSENGERS if config.get(block)}
+    return {"dry_run": True, "exchange": merged, **silenced}

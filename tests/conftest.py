@@ -1,0 +1,69 @@
+"""Fixtures every room shares: the real candles where they are at hand, seeded random candles elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def real_data_dir() -> Path:
+    """Folder of real candles: $ADAPTIVE_DATA, else `../shared/data` beside the checkout."""
+    return Path(os.environ.get("ADAPTIVE_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_datadir() -> Path:
+    """The folder `binance` of the real data, or a skip that says why."""
+    folder = real_data_dir() / "binance"
+    if not folder.is_dir():
+        pytest.skip(f"no real candles at {folder}; set ADAPTIVE_DATA to a folder holding binance/*.feather")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_candles(real_datadir: Path) -> Callable[..., pd.DataFrame]:
+    """Load one pair's real candles: `real_candles("BTC/USDT", "1h")`."""
+    cache: dict[tuple[str, str], pd.DataFrame] = {}
+
+    def load(pair: str, timeframe: str = "1h") -> pd.DataFrame:
+        key = (pair, timeframe)
+        if key not in cache:
+            cache[key] = pd.read_feather(real_datadir / f"{pair.replace('/', '_')}-{timeframe}.feather")
+        return cache[key].copy()
+
+    return load
+
+
+@pytest.fixture
+def random_candles() -> Callable[..., pd.DataFrame]:
+    """Geometric random-walk candles: `random_candles(n=1000, seed=1, freq="1h")`."""
+
+    def make(n: int = 1000, seed: int = 1, freq: str = "1h", sigma: float = 0.006) -> pd.DataFrame:
+        rng = np.random.default_rng(seed)
+        close = 100 * np.exp(np.cumsum(rng.normal(0, sigma, n)))
+        open_ = np.concatenate([[100.0], close[:-1]])
+        wick = np.abs(rng.normal(0, sigma / 2, (2, n)))
+        return pd.DataFrame(
+            {
+                "date": pd.date_range("2022-01-01", periods=n, freq=freq, tz="UTC"),
+                "open": open_,
+                "high": np.maximum(open_, close) * (1 + wick[0]),
+                "low": np.minimum(open_, close) * (1 - wick[1]),
+                "close": close,
+                "volume": rng.lognormal(3, 0.5, n),
+            }
+        )
+
+    return make
