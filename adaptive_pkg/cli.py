@@ -131,8 +131,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _regimes(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from rich.console import Console
-
+    from adaptive_pkg.reports import report_console
     from adaptive_pkg.reports.regimes import report_regimes
     from adaptive_pkg.settings import load_settings
 
@@ -140,7 +139,7 @@ def _regimes(options: argparse.Namespace) -> int:
     if options.threshold_set:
         settings = replace(settings, regime=replace(settings.regime, threshold_set=options.threshold_set))
     return report_regimes(
-        options.datadir, options.pairs, options.timeframe, settings, options.json_path, Console()
+        options.datadir, options.pairs, options.timeframe, settings, options.json_path, report_console()
     )
 
 
@@ -163,9 +162,9 @@ def _bench_regimes(options: argparse.Namespace) -> int:
 
 
 def _settings(options: argparse.Namespace) -> int:
-    from rich.console import Console
     from rich.table import Table
 
+    from adaptive_pkg.reports import report_console
     from adaptive_pkg.settings import AdaptiveSettings, ForecastSettings, describe
 
     table = Table("setting", "default", "allowed", "meaning")
@@ -173,7 +172,7 @@ def _settings(options: argparse.Namespace) -> int:
     for key, default, allowed, meaning in rows:
         shown = "see the presets table" if isinstance(default, dict) else json.dumps(default)
         table.add_row(key, shown, allowed, meaning)
-    Console().print(table)
+    report_console().print(table)
     return 0
 
 

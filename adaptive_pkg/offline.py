@@ -155,7 +155,9 @@ def _load_config(paths: Sequence[str]) -> Mapping[str, Any]:
     from freqtrade.exceptions import OperationalException
 
     if "-" in paths:
-        raise SettingsError("--config -: a configuration on standard input cannot be overlaid; save it to a file")
+        raise SettingsError(
+            "--config -: a configuration on standard input cannot be overlaid; save it to a file"
+        )
     try:
         return load_from_files(list(paths))
     except OperationalException as error:

@@ -97,7 +97,8 @@ def pooled_statistics(series: Sequence[tuple[pd.DataFrame, RegimeFrame]], horizo
                     for other in Regime
                 },
                 forward_volatility_pct=100 * volatility,
-                forward_volatility_error_pct=100 * square_error / (2 * volatility),  # delta method
+                # delta method: d√x = dx / 2√x
+                forward_volatility_error_pct=100 * square_error / (2 * volatility) if volatility else 0.0,
                 forward_return_pct=100 * gain,
                 forward_return_error_pct=100 * gain_error,
             )

@@ -175,13 +175,20 @@ def _figures_table(statistics: RegimeStatistics) -> Table:
         table.add_row(
             row.regime,
             f"{100 * row.share:.1f}",
-            f"{row.mean_dwell_candles:.1f}",
-            f"{row.median_dwell_candles:.0f}",
-            f"{100 * row.stay_probability:.1f}",
-            f"{row.forward_volatility_pct:.3f} ± {row.forward_volatility_error_pct:.3f}",
-            f"{row.forward_return_pct:+.3f} ± {row.forward_return_error_pct:.3f}",
+            _cell(row.mean_dwell_candles, ".1f"),
+            _cell(row.median_dwell_candles, ".0f"),
+            _cell(100 * row.stay_probability, ".1f"),
+            _cell(row.forward_volatility_pct, ".3f", row.forward_volatility_error_pct),
+            _cell(row.forward_return_pct, "+.3f", row.forward_return_error_pct),
         )
     return table
+
+
+def _cell(value: float, form: str, error: float | None = None) -> str:
+    """Format a figure, with its error if it has one; a dash where there is none (regime never seen)."""
+    if not np.isfinite(value):
+        return "–"
+    return f"{value:{form}}" if error is None else f"{value:{form}} ± {error:.3f}"
 
 
 def _transition_table(statistics: RegimeStatistics) -> Table:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from adaptive_pkg.enums import Regime
+from adaptive_pkg.errors import RiskError
 from adaptive_pkg.risk.ledger import ClosedTrade, TradeLedger
 
 
@@ -48,12 +49,24 @@ class TradeHistory:
         return self.ledger
 
     def merge(self, trades: Sequence[FinishedTrade], now: datetime) -> TradeLedger:
-        """Take in the result of a query (live), which may repeat trades, and return the ledger as of `now`."""
-        for trade in sorted(trades, key=lambda item: item.close_date_utc):
+        """Take in all closed trades of a database (live) and return the ledger as of strictly before `now`.
+
+        A trade that turns up late, closed before one already counted, makes the ledger be built anew.
+        """
+        by_close = sorted(trades, key=lambda item: item.close_date_utc)
+        try:
+            self._record_new(by_close)
+            self.ledger.advance_to(now)
+        except RiskError:
+            self.ledger = TradeLedger()
+            self._record_new(by_close)
+            self.ledger.advance_to(now)
+        return self.ledger
+
+    def _record_new(self, trades: Sequence[FinishedTrade]) -> None:
+        for trade in trades:
             if trade.id not in self.ledger:
                 self._record(trade)
-        self.ledger.advance_to(now)
-        return self.ledger
 
     def _record(self, trade: FinishedTrade) -> None:
         """Queue one trade. Trades that are not ours (no regime in the tag, no stop plan) teach nothing."""

@@ -56,7 +56,7 @@ class EntryPlanner:
         at = _last(candles, now)
         atr, close = candles.column("atr")[at], candles.column("close")[at]
         run = abs(price - close)
-        if run > self.settings.sizing.max_entry_gap_atr * atr:
+        if atr > 0 and run > self.settings.sizing.max_entry_gap_atr * atr:
             raise RiskError(
                 f"price {price:.8g} is {run / atr:.1f} ATR from the close {close:.8g} that gave the signal, "
                 f"more than sizing.max_entry_gap_atr ({self.settings.sizing.max_entry_gap_atr:g})"

@@ -111,7 +111,7 @@ def replay(plan: StopPlan, closes: Sequence[float], atrs: Sequence[float]) -> St
     trails = trailing & (atr > 0.0) & (atr < math.inf)
     trail = np.where(trails, best - plan.trail_atr * np.where(trails, atr, 0.0), -math.inf)
     moved = np.minimum(np.maximum(wanted, trail), sign * close - plan.market_gap)
-    stop = max(sign * plan.initial_stop, float(moved.max(initial=-math.inf, where=even)))
+    stop = max(sign * plan.initial_stop, float(moved.max()))
     stage = StopStage.TRAILING if trailing[-1] else StopStage.BREAKEVEN if even[-1] else StopStage.INITIAL
     return StopState(stage, sign * stop, float(sign * best[-1]))
 

@@ -49,7 +49,7 @@ class ComponentSettings(Settings):
     confidence: bool = param(True, doc="off: every signal counts as full confidence")
     kelly: bool = param(True, doc="off: start_fraction for ever")
     drawdown_throttle: bool = param(True, doc="off: size does not fall in a drawdown")
-    dynamic_stops: bool = param(True, doc="off: the fixed stop of the strategy")
+    dynamic_stops: bool = param(True, doc="off: stops.fixed_fraction, and it never moves")
     breakeven: bool = param(True, doc="off: the stop never moves to breakeven")
     trailing: bool = param(True, doc="off: the stop never trails")
     target: bool = param(True, doc="off: no take-profit in ATR")

@@ -81,9 +81,7 @@ class Answers:
             length_ms = listing.tape.series(interval).length_ms
         except (DataError, SettingsError) as error:
             raise BinanceError(-1120, f"Invalid interval. ({error})") from error
-        return [
-            _kline(int(time), row, length_ms) for time, row in zip(opened, values.tolist(), strict=True)
-        ]
+        return [_kline(int(time), row, length_ms) for time, row in zip(opened, values.tolist(), strict=True)]
 
     def depth(self, query: Mapping[str, str], now_ms: int) -> Any:
         listing = self._listing(query)
@@ -98,7 +96,9 @@ class Answers:
 
         def levels(prices: np.ndarray) -> list[list[str]]:
             rows = zip(prices, amounts, strict=True)
-            return [[stepped(p, market.tick), stepped(max(a, market.lot), market.lot)] for p, a in rows if p > 0]
+            return [
+                [stepped(p, market.tick), stepped(max(a, market.lot), market.lot)] for p, a in rows if p > 0
+            ]
 
         body = {
             "lastUpdateId": now_ms,
@@ -154,7 +154,11 @@ class Answers:
 
     def leverage_bracket(self, query: Mapping[str, str], now_ms: int) -> Any:
         """One made-up ladder for every perpetual: up to 20 × below 50,000, then 10 × and 5 ×."""
-        steps = [(20, 0, 50_000, 0.01, 0), (10, 50_000, 500_000, 0.025, 750), (5, 500_000, 10**9, 0.05, 13250)]
+        steps = [
+            (20, 0, 50_000, 0.01, 0),
+            (10, 50_000, 500_000, 0.025, 750),
+            (5, 500_000, 10**9, 0.05, 13250),
+        ]
         brackets = [
             {
                 "bracket": number,

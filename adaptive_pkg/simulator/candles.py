@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from adaptive_pkg.errors import DataError
-from adaptive_pkg.simulator.market import timeframe_hours
+from adaptive_pkg.simulator.timeframe import timeframe_hours
 
 COLUMNS = ["date", "open", "high", "low", "close", "volume"]
 _FILE = re.compile(r"^(?P<name>[A-Za-z0-9_]+)-(?P<timeframe>[1-9]\d*[mhdw])(?:-(?P<kind>[a-z_]+))?$")
@@ -136,6 +136,7 @@ class CandleStore:
         path = self.require(pair, timeframe)
         try:
             frame = pd.read_feather(path, columns=COLUMNS)
+            frame["date"] = frame["date"].dt.as_unit("ms")  # freqtrade's downloads come in microseconds
         except Exception as error:  # pyarrow raises many types, all of which mean an unusable file
             raise DataError(f"{path}: not a readable candle file ({error}); download it again") from error
         inside = pd.Series(True, index=frame.index)

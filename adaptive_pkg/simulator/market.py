@@ -21,14 +21,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 import numpy as np
 import pandas as pd
-from scipy.signal import lfilter
 
 from adaptive_pkg.enums import Regime
 from adaptive_pkg.errors import SettingsError
-from adaptive_pkg.simulator.plan import GapPlan, MarketPlan
+from adaptive_pkg.simulator.plan import GapPlan, MarketPlan, RegimePlan
+from adaptive_pkg.simulator.timeframe import timeframe_hours
 
 START = pd.Timestamp("2023-01-01", tz="UTC")
 START_PRICES: Mapping[str, float] = {
@@ -86,23 +87,12 @@ def simulate_markets(
     if doubled := {pair for pair in pairs if list(pairs).count(pair) > 1}:
         raise SettingsError(f"pairs: {', '.join(sorted(doubled))} named twice; name each pair once")
     base = plan or MarketPlan()
-    return {
-        pair: _simulate(pair_plan(base, pair), pair, candles, seed, timeframe, start) for pair in pairs
-    }
+    return {pair: _simulate(pair_plan(base, pair), pair, candles, seed, timeframe, start) for pair in pairs}
 
 
 def pair_plan(plan: MarketPlan, pair: str) -> MarketPlan:
     """`plan` at the usual price of the pair's coin; unchanged for a coin that is not known."""
     return replace(plan, start_price=START_PRICES.get(pair.split("/")[0], plan.start_price))
-
-
-def timeframe_hours(timeframe: str) -> float:
-    """Length of a candle in hours. Raises SettingsError for an unknown notation."""
-    units = {"m": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
-    number, unit = timeframe[:-1], timeframe[-1:]
-    if unit not in units or not number.isdigit() or int(number) == 0:
-        raise SettingsError(f"timeframe: {timeframe!r} is not a number with m, h, d or w, such as 5m or 1h")
-    return int(number) * units[unit]
 
 
 def _simulate(
@@ -130,10 +120,10 @@ def _simulate(
         regime = table[codes[begin]]
         span = slice(begin, end)
         phi = regime.autocorrelation
-        noise, _ = lfilter([np.sqrt(1 - phi**2)], [1.0, -phi], shocks[span], zi=[phi * last_shock])
+        noise = _ar1(np.sqrt(1 - phi**2) * shocks[span], phi, last_shock)
         step = sigma[span] * (direction * regime.drift_sigma + noise)
         # Distance to the level of the start: an AR(1), which is a running sum where nothing reverts.
-        log_close[span] = last_price + lfilter([1.0], [1.0, regime.reversion - 1.0], step)
+        log_close[span] = last_price + _ar1(step, 1.0 - regime.reversion)
         last_shock, last_price = noise[-1], log_close[end - 1]
 
     log_open = np.concatenate([[np.log(plan.start_price)], log_close[:-1]])
@@ -173,7 +163,7 @@ def _clusters(plan: MarketPlan, candles: int, rng: np.random.Generator) -> np.nd
     drawn = rng.standard_normal(candles)
     innovations = drawn * spread * np.sqrt(1 - rho**2)
     innovations[0] = drawn[0] * spread
-    return np.exp(lfilter([1.0], [1.0, -rho], innovations) - spread**2)
+    return np.exp(_ar1(innovations, rho) - spread**2)
 
 
 def _shocks(plan: MarketPlan, candles: int, rng: np.random.Generator) -> np.ndarray:
@@ -181,6 +171,12 @@ def _shocks(plan: MarketPlan, candles: int, rng: np.random.Generator) -> np.ndar
         return rng.standard_normal(candles)
     dof = plan.student_dof
     return rng.standard_t(dof, candles) * np.sqrt((dof - 2) / dof)
+
+
+def _ar1(innovations: np.ndarray, phi: float, start: float = 0.0) -> np.ndarray:
+    """y[t] = phi · y[t−1] + innovation[t], with y[−1] = start."""
+    path = accumulate(innovations.tolist(), lambda past, new: phi * past + new, initial=start)
+    return np.fromiter(path, dtype=float, count=len(innovations) + 1)[1:]
 
 
 def _candles(
@@ -210,12 +206,12 @@ def _volume(
     frame: pd.DataFrame,
     sigma: np.ndarray,
     codes: np.ndarray,
-    table: Mapping[int, object],
+    table: Mapping[int, RegimePlan],
     hours: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Base-currency volume: regime level, size of the move, hour of the day, log-normal noise."""
-    level = np.array([getattr(table.get(code), "volume", 1.0) for code in range(len(Regime))])[codes]
+    level = np.array([table[code].volume if code in table else 1.0 for code in range(len(Regime))])[codes]
     move = np.abs(np.log(frame["close"].to_numpy() / frame["open"].to_numpy())) / sigma
     hour = frame["date"].dt.hour.to_numpy() + frame["date"].dt.minute.to_numpy() / 60
     season = 1.0

@@ -31,7 +31,9 @@ def overlay(url: str, config: Mapping[str, Any]) -> dict[str, Any]:
     exchange = config.get("exchange") or {}
     name = exchange.get("name") or "binance"
     if name != "binance":
-        raise VenueError(f"exchange.name: {name!r} cannot run offline; the loopback venue speaks binance only")
+        raise VenueError(
+            f"exchange.name: {name!r} cannot run offline; the loopback venue speaks binance only"
+        )
     addresses = {key: url + urlsplit(address).path for key, address in ccxt.binance().urls["api"].items()}
     merged: dict[str, Any] = {"name": name, "enable_ws": False, "only_from_ccxt": True}
     for client in _CLIENTS:

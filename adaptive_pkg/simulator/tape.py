@@ -9,7 +9,7 @@ import pandas as pd
 
 from adaptive_pkg.errors import DataError
 from adaptive_pkg.simulator.candles import COLUMNS, CandleStore, resample
-from adaptive_pkg.simulator.market import timeframe_hours
+from adaptive_pkg.simulator.timeframe import timeframe_hours
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

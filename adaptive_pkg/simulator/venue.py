@@ -172,9 +172,7 @@ class LoopbackVenue:
         return self._answers[path](query, self._clock())
 
 
-def loopback_venue(
-    datadir: Path, pairs: Iterable[str] = (), clock: Clock = wall_clock_ms
-) -> LoopbackVenue:
+def loopback_venue(datadir: Path, pairs: Iterable[str] = (), clock: Clock = wall_clock_ms) -> LoopbackVenue:
     """A venue over a folder of candles: `with loopback_venue(folder) as venue: venue.url`.
 
     Raises:

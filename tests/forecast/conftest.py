@@ -52,7 +52,10 @@ def make_frames() -> Callable[..., Frames]:
 @pytest.fixture(scope="session")
 def frames(make_frames: Callable[..., Frames]) -> Frames:
     """700 candles to train on; `longer_frames` are the same and 200 more."""
-    return make_frames(900).rows(slice(0, 700))
+    part = make_frames(900).rows(slice(0, 700))
+    labels = part.labels.copy()
+    labels.iloc[-HORIZON:] = np.nan
+    return part._replace(labels=labels)
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,25 @@ def test_a_state_ends_only_past_its_looser_threshold():
     assert (never_in == Regime.TRANSITIONAL.code).all()
 
 
+@pytest.mark.parametrize(
+    ("column", "adx", "path", "raw"),
+    [
+        # Volatile from 1.3, until below 1.196; tight below 0.7, until 0.756.
+        (
+            "atr_ratio",
+            30.0,
+            [1.25, 1.3, 1.2, 1.19],
+            ["strong_trend", *["volatile_trend"] * 2, "strong_trend"],
+        ),
+        ("width_ratio", 15.0, [0.72, 0.69, 0.75, 0.76], ["choppy", *["tight_range"] * 2, "choppy"]),
+    ],
+)
+def test_volatile_and_tight_have_their_own_looser_ends(column, adx, path, raw):
+    frame = metrics(4, adx=adx, **{column: np.array(path)})
+    found = MarketRegimeDetector(RegimeSettings(hysteresis=0.08)).detect(frame).raw
+    assert [Regime.from_code(code) for code in found] == raw
+
+
 def test_trend_and_flat_exclude_each_other_when_their_thresholds_meet():
     detector = MarketRegimeDetector(RegimeSettings(adx_trend=20.0, adx_flat=20.0, min_dwell_candles=1))
     adx = np.array([21.0, 19.9, 20.1, 19.5, 20.0])
@@ -222,7 +241,7 @@ def market(seed: int, *phases: tuple[str, int]) -> pd.DataFrame:
             level = 0.0012 * noise
             returns.append(np.diff(level, prepend=0.0))
         elif name == "wide range":
-            level = 0.008 * noise
+            level = 0.016 * noise
             returns.append(np.diff(level, prepend=0.0))
     close = 100 * np.exp(np.cumsum(np.concatenate(returns)))
     before = np.concatenate([[100.0], close[:-1]])

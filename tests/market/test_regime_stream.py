@@ -26,9 +26,8 @@ HIGHEST = {
 def random_metrics(seed: int, n: int, persistence: float) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({name: rng.uniform(0, high, n) for name, high in HIGHEST.items()})
-    kept = rng.random(n) < persistence
-    kept[0] = False
-    frame = frame.mask(kept).ffill()
+    changes = rng.random(n) >= persistence
+    frame = frame.iloc[np.maximum.accumulate(np.where(changes, np.arange(n), 0))].reset_index(drop=True)
     return frame.mask(rng.random(frame.shape) < 0.01)
 
 
@@ -69,4 +68,4 @@ def test_two_streams_of_one_detector_do_not_share_a_memory():
 
 def test_a_missing_metric_is_named():
     with pytest.raises(DataError, match="no column 'width_ratio'"):
-        MarketRegimeDetector(RegimeSettings()).stream().update({name: 1.0 for name in METRIC_COLUMNS[:4]})
+        MarketRegimeDetector(RegimeSettings()).stream().update(dict.fromkeys(METRIC_COLUMNS[:4], 1.0))

@@ -56,6 +56,7 @@ class AdaptiveGRU(IStrategy):
     timeframe = "1h"
     process_only_new_candles = True
     use_exit_signal = True
+    use_custom_stoploss = True
     minimal_roi = {}  # targets are per trade: custom_roi
     stoploss = -0.10  # the outer limit; the trade's own ATR stop lies within it
 
@@ -107,10 +108,8 @@ class AdaptiveGRU(IStrategy):
     def __init__(self, config: dict) -> None:
         super().__init__(config)
         self.settings = load_settings(config)
-        components = self.settings.components
         self.can_short = config.get("trading_mode", "spot") == "futures"
-        self.use_custom_stoploss = components.dynamic_stops
-        self.use_custom_roi = components.target
+        self.use_custom_roi = self.settings.components.target
         self.startup_candle_count = startup_candles(self.settings.indicators)
         self.uses_forecast = bool(config.get("freqai", {}).get("enabled"))
         self.candles = ClosedCandles(
@@ -273,8 +272,6 @@ class AdaptiveGRU(IStrategy):
         self, pair, trade: Trade, current_time, current_rate, current_profit, **kwargs
     ) -> str | None:
         """Leave at once when the price is already beyond the stop: such a stop cannot be placed any more."""
-        if not self.use_custom_stoploss:
-            return None
         try:
             state = self._stop(trade, current_time)
         except Exception as error:
