@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -38,7 +39,7 @@ class OfflineRun:
         datadir: folder of the candles the venue replays.
         datadir_named: the folder was named by the user, so it has to exist.
         pairs: pairs to list besides those in the folder.
-        candles: (pair, timeframe) that the command replays from files; timeframe "" if only the strategy knows.
+        candles: (pair, timeframe) that the command replays; timeframe "" where only the strategy knows it.
     """
 
     command: str
@@ -69,7 +70,7 @@ def run_offline(
         clock: the venue's time in epoch milliseconds.
 
     Returns:
-        The exit status of freqtrade; 128 + n if signal n ended it. Ctrl-C and SIGTERM are passed on to it once.
+        The exit status of freqtrade; 128 + n if signal n ended it. Ctrl-C and SIGTERM are passed on once.
 
     Raises:
         DataError: the folder, or a pair's candles in it, are missing.
@@ -106,17 +107,24 @@ def plan_run(
     # The configs come straight after the subcommand, so that the line's own are laid over them.
     configs = [text for path in config_paths for text in ("--config", str(path))]
     line = [*freqtrade_args[:1], *configs, *freqtrade_args[1:]]
-    parsed = Arguments(line).get_parsed_arg()
+    arguments = Arguments(line)
+    parsed = arguments.get_parsed_arg()
+    config_named = vars(arguments.parser.parse_args(line)).get("config")  # before freqtrade's default
     command = parsed.get("command") or ""
     takes_config = bool(command) and "config" in parsed and command != "new-config"
     config: Mapping[str, Any] = {}
     if takes_config and parsed["config"]:
-        if "--config" not in line and not _has_short_config(line):
+        if not config_named:
             # Naming the overlay switches freqtrade's default off, so the default is named as well.
             line += [text for path in parsed["config"] for text in ("--config", str(path))]
         config = _load_config(parsed["config"])
 
     own_datadir = parsed.get("datadir")
+    if command == "download-data" and datadir is None:
+        raise DataError(
+            "download-data: offline there is nothing to download from; name a folder of candles with "
+            "`--datadir` before the `--`"
+        )
     source = datadir or (Path(own_datadir) if own_datadir else None)
     if datadir and not own_datadir and "datadir" in parsed and command != "download-data":
         line += ["--datadir", str(datadir)]
@@ -140,14 +148,10 @@ def plan_run(
         takes_config=takes_config,
         config=config,
         datadir=source,
-        datadir_named=datadir is not None or (own_datadir is not None and command != "download-data"),
+        datadir_named=datadir is not None or own_datadir is not None,
         pairs=pairs,
         candles=tuple(_candles(parsed, config, pairs)) if replays else (),
     )
-
-
-def _has_short_config(line: Sequence[str]) -> bool:
-    return any(text.startswith("--config=") or re.match(r"^-c", text) for text in line)
 
 
 def _load_config(paths: Sequence[str]) -> Mapping[str, Any]:
@@ -182,6 +186,9 @@ def _freqai(config: Mapping[str, Any]) -> tuple[list[str], list[str]]:
 def _candles(
     parsed: Mapping[str, Any], config: Mapping[str, Any], pairs: tuple[str, ...]
 ) -> Iterator[tuple[str, str]]:
+    methods = [entry.get("method") for entry in config.get("pairlists", [{"method": "StaticPairList"}])]
+    if not parsed.get("pairs") and "StaticPairList" not in methods:
+        return  # the whitelist says nothing about what will be traded
     own = parsed.get("timeframe") or config.get("timeframe") or ""
     detail = parsed.get("timeframe_detail") or config.get("timeframe_detail")
     timeframes = dict.fromkeys([own, *_freqai(config)[1], *([detail] if detail else [])])
@@ -218,8 +225,6 @@ def _run_freqtrade(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def _forward_signals() -> Iterator[Any]:
-    import os
-
     target: list[subprocess.Popen] = []
     pending: list[int] = []
 

@@ -14,7 +14,8 @@ import numpy as np
 from adaptive_pkg.errors import DataError, SettingsError
 from adaptive_pkg.simulator.candles import Book, CandleStore
 from adaptive_pkg.simulator.markets import Market, exchange_info, market_of
-from adaptive_pkg.simulator.tape import CLOSE, DAY_MS, HOUR_MS, OPEN, VOLUME, Day, Tape
+from adaptive_pkg.simulator.tape import DAY_MS, HOUR_MS, Day, Tape
+from adaptive_pkg.simulator.wire import BinanceError, integer_of, kline_row, plain, stepped, text_of
 
 FUNDING_MS = 8 * HOUR_MS
 SPREAD = 2e-4  # distance of best bid and ask, relative to the price; at least two ticks
@@ -25,15 +26,6 @@ INTERVALS = (
     *("1s", "1m", "3m", "5m", "15m", "30m"),
     *("1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"),
 )
-
-
-class BinanceError(Exception):
-    """An error body as Binance sends it, with its HTTP status."""
-
-    def __init__(self, code: int, message: str, status: int = 400):
-        super().__init__(message)
-        self.body = {"code": code, "msg": message}
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -68,12 +60,12 @@ class Answers:
 
     def klines(self, query: Mapping[str, str], now_ms: int) -> Any:
         listing = self._listing(query)
-        interval = _text(query, "interval")
+        interval = text_of(query, "interval")
         if interval not in INTERVALS:
             raise BinanceError(-1120, "Invalid interval.")
         top = 1000 if self._book is Book.SPOT else 1500
-        limit = min(_integer(query, "limit", 500), top)
-        start, end = _integer(query, "startTime"), _integer(query, "endTime")
+        limit = min(integer_of(query, "limit", 500), top)
+        start, end = integer_of(query, "startTime"), integer_of(query, "endTime")
         if not listing.tape.has_candles or limit == 0:
             return []
         try:
@@ -81,11 +73,13 @@ class Answers:
             length_ms = listing.tape.series(interval).length_ms
         except (DataError, SettingsError) as error:
             raise BinanceError(-1120, f"Invalid interval. ({error})") from error
-        return [_kline(int(time), row, length_ms) for time, row in zip(opened, values.tolist(), strict=True)]
+        return [
+            kline_row(int(time), row, length_ms) for time, row in zip(opened, values.tolist(), strict=True)
+        ]
 
     def depth(self, query: Mapping[str, str], now_ms: int) -> Any:
         listing = self._listing(query)
-        limit = min(_integer(query, "limit", 100), 5000 if self._book is Book.SPOT else 1000)
+        limit = min(integer_of(query, "limit", 100), 5000 if self._book is Book.SPOT else 1000)
         price, day = self._price(listing, now_ms), listing.tape.day(now_ms)
         market = listing.market
         bid, ask = best_prices(price, market.tick)
@@ -143,8 +137,8 @@ class Answers:
 
     def funding_rate(self, query: Mapping[str, str], now_ms: int) -> Any:
         listing = self._listing(query)
-        start, end = _integer(query, "startTime"), _integer(query, "endTime")
-        limit = min(_integer(query, "limit", 100), 1000)
+        start, end = integer_of(query, "startTime"), integer_of(query, "endTime")
+        limit = min(integer_of(query, "limit", 100), 1000)
         paid = self._funding(listing, start or 0, min(now_ms, now_ms if end is None else end))
         paid = paid[:limit] if start is not None else paid[-limit:]
         return [
@@ -173,7 +167,7 @@ class Answers:
         return [{"symbol": symbol, "brackets": brackets} for symbol in self._listings]
 
     def _listing(self, query: Mapping[str, str]) -> Listing:
-        symbol = _text(query, "symbol")
+        symbol = text_of(query, "symbol")
         if symbol not in self._listings:
             raise BinanceError(-1121, "Invalid symbol.")
         return self._listings[symbol]
@@ -242,47 +236,3 @@ def best_prices(price: float, tick: float) -> tuple[float, float]:
     bid = max(np.floor((price - half) / tick + 1e-9), 1) * tick
     ask = np.ceil((price + half) / tick - 1e-9) * tick
     return float(bid), float(ask)
-
-
-def plain(number: float) -> str:
-    """Decimal text that reads back to the same number, without an exponent, as Binance writes numbers."""
-    text = repr(float(number))
-    return np.format_float_positional(number, trim="-") if "e" in text else text
-
-
-def stepped(number: float, step: float) -> str:
-    """The nearest multiple of `step` (a power of ten up to 1) as decimal text."""
-    return f"{number:.{max(round(-np.log10(step)), 0)}f}"
-
-
-def _kline(opened_ms: int, row: list[float], length_ms: int) -> list[Any]:
-    quote = plain(row[VOLUME] * sum(row[OPEN : CLOSE + 1]) / 4)  # not on file: volume at the mean price
-    half = plain(row[VOLUME] / 2)
-    return [
-        opened_ms,
-        *(plain(value) for value in row),
-        opened_ms + length_ms - 1,
-        quote,
-        0,
-        half,
-        plain(float(quote) / 2),
-        "0",
-    ]
-
-
-def _text(query: Mapping[str, str], name: str) -> str:
-    if not query.get(name):
-        raise BinanceError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
-    return query[name]
-
-
-def _integer(query: Mapping[str, str], name: str, default: int | None = None) -> Any:
-    text = query.get(name)
-    if text is None:
-        return default
-    if not text.isdigit() or len(text) > 20:
-        raise BinanceError(
-            -1100,
-            f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'.",
-        )
-    return int(text)

@@ -157,7 +157,7 @@ class CandleStore:
 
 
 def resample(candles: pd.DataFrame, timeframe: str) -> pd.DataFrame:
-    """Join candles into longer ones, aligned to the epoch (weeks to Monday) as exchanges do. Gaps stay gaps."""
+    """Join candles into longer ones, aligned to the epoch (weeks: to Monday) as on Binance. Gaps stay."""
     hours = timeframe_hours(timeframe)
     origin = pd.Timestamp("1970-01-05", tz="UTC") if hours >= 168 else pd.Timestamp(0, tz="UTC")
     rule = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}

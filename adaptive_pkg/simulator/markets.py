@@ -41,8 +41,8 @@ class Market:
 def market_of(pair: str, tape: Tape) -> Market:
     """Describe a pair, with steps that suit its prices.
 
-    The tick leaves five digits at the lowest prices of the history (Binance has narrowed ticks as coins fell),
-    so that old candles are not coarsened; a lot is worth about 0.1 to 1 of the quote currency at the last price.
+    The tick leaves five digits at the lowest prices of the history, so that old candles are not coarsened
+    (Binance, too, narrows its ticks); a lot is worth 0.1 to 1 of the quote currency at the last price.
 
     Raises:
         VenueError: a name that is not BASE/QUOTE or BASE/QUOTE:SETTLE.

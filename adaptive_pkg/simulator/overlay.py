@@ -22,8 +22,8 @@ def overlay(url: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """Config to merge over `config` (freqtrade merges key by key), so that nothing leaves this machine.
 
     Every Binance address points at `url`, also in the client blocks that freqtrade lays over `ccxt_config`;
-    proxies, WebSocket, archive downloads and messengers are off, and so are real orders (`dry_run`). What else
-    the user set, such as other ccxt options, stays.
+    proxies, WebSocket, archive downloads and messengers are off, and so are real orders (`dry_run`). All else
+    that the user set, such as other ccxt options, stays.
 
     Raises:
         VenueError: the config names an exchange other than binance.

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from adaptive_pkg.errors import DataError
 from adaptive_pkg.simulator.candles import COLUMNS, CandleStore, resample
 from adaptive_pkg.simulator.timeframe import timeframe_hours
 
@@ -111,7 +109,7 @@ class Tape:
         return float(values[-1, CLOSE]) if len(values) else None
 
     def day(self, now_ms: int) -> Day | None:
-        """The last 24 hours; in a gap, or after the last candle, flat at the last price. None before the first."""
+        """The last 24 hours; flat at the last price where nothing traded, None before the first candle."""
         last = self.price(now_ms)
         if last is None:
             return None
@@ -164,11 +162,3 @@ def partial_candle(candle: np.ndarray, fraction: float) -> np.ndarray:
     price = float(np.interp(fraction, times, path))
     seen = [price, *(point for time, point in zip(times, path, strict=True) if time <= fraction)]
     return np.array([open_, max(seen), min(seen), price, volume * fraction])
-
-
-def epoch_ms(moment: pd.Timestamp) -> int:
-    """UTC moment as epoch milliseconds."""
-    return int(moment.timestamp() * 1000)
-
-
-__all__ = ["DAY_MS", "HOUR_MS", "DataError", "Day", "Series", "Tape", "epoch_ms", "partial_candle"]

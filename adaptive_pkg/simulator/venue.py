@@ -9,15 +9,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
 
-from adaptive_pkg.errors import VenueError
-from adaptive_pkg.simulator.answers import Answers, BinanceError
+from adaptive_pkg.errors import AdaptiveError, VenueError
+from adaptive_pkg.simulator.answers import Answers
 from adaptive_pkg.simulator.candles import Book, CandleStore, book_of
 from adaptive_pkg.simulator.overlay import overlay
+from adaptive_pkg.simulator.wire import BinanceError
 
 logger = logging.getLogger(__name__)
 
@@ -98,10 +100,10 @@ class LoopbackVenue:
         perpetual = Answers(
             self.store, tuple(p for p in self.pairs if book_of(p) is Book.FUTURES), Book.FUTURES
         )
-        self._answers = {f"/api/v3/{name}": answer.__get__(spot) for name, answer in _SHARED.items()}
+        self._answers = {f"/api/v3/{name}": partial(answer, spot) for name, answer in _SHARED.items()}
         for name, answer in (_SHARED | _PERPETUAL).items():
             for version in ("v1", "v2"):
-                self._answers[f"/fapi/{version}/{name}"] = answer.__get__(perpetual)
+                self._answers[f"/fapi/{version}/{name}"] = partial(answer, perpetual)
         ready: list[BaseException | None] = []
         started = threading.Event()
 
@@ -163,6 +165,9 @@ class LoopbackVenue:
         except BinanceError as error:
             logger.warning("loopback venue: %s → %s", request.path_qs, error.body)
             return _json(error.body, error.status)
+        except AdaptiveError as error:
+            logger.error("loopback venue: %s → %s", request.path_qs, error)
+            return _json({"code": -1000, "msg": str(error)}, status=500)
 
     def _answer(self, method: str, path: str, query: Mapping[str, str]) -> Any:
         if method == "GET" and path in _FIXED:

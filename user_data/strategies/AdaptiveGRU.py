@@ -28,29 +28,24 @@ from adaptive_pkg.market.closed_candles import ClosedCandles
 from adaptive_pkg.market.features import forecast_features
 from adaptive_pkg.market.indicators import compute_indicators, startup_candles
 from adaptive_pkg.market.levels import nearest_levels
-from adaptive_pkg.market.regime import MarketRegimeDetector, runs
+from adaptive_pkg.market.regime import MarketRegimeDetector
 from adaptive_pkg.policy.decision import Refusal, decide_entries, regime_of_tag
 from adaptive_pkg.policy.signals import exit_signals
+from adaptive_pkg.reports.chart import PLOT_CONFIG, regime_bands
 from adaptive_pkg.risk.history import TradeHistory
 from adaptive_pkg.risk.planner import CANDLE_COLUMNS, EntryPlanner
 from adaptive_pkg.risk.stop_book import StopBook
 from adaptive_pkg.risk.stops import StopPlan, StopState, is_passed
-from adaptive_pkg.settings import load_settings
+from adaptive_pkg.settings import RegimeSettings, load_settings
 
 logger = logging.getLogger(__name__)
 
+REGIME = RegimeSettings()  # defaults are declared there
 PLAN_KEY = "adaptive plan"  # no "_" or "%": freqtrade looks keys up with SQL wildcards
-REGIME_COLORS = {
-    Regime.STRONG_TREND: "rgba(46, 160, 67, 0.18)",
-    Regime.VOLATILE_TREND: "rgba(219, 109, 40, 0.18)",
-    Regime.TIGHT_RANGE: "rgba(56, 139, 253, 0.18)",
-    Regime.CHOPPY: "rgba(139, 148, 158, 0.18)",
-    Regime.TRANSITIONAL: "rgba(188, 140, 255, 0.12)",
-}
 
 
 class AdaptiveGRU(IStrategy):
-    """Regime presets, GRU forecast, confidence, Kelly sizing, ATR stops. Settings: `adaptive` in the config."""
+    """Regime presets, GRU forecast, confidence, Kelly sizing, ATR stops. Settings: config["adaptive"]."""
 
     INTERFACE_VERSION = 3
     timeframe = "1h"
@@ -61,49 +56,24 @@ class AdaptiveGRU(IStrategy):
     stoploss = -0.10  # the outer limit; the trade's own ATR stop lies within it
 
     # `freqtrade hyperopt --spaces regime` moves these every epoch: they are read in populate_entry_trend only
-    adx_trend = DecimalParameter(20, 40, default=25, decimals=1, space="regime")
-    adx_flat = DecimalParameter(10, 20, default=20, decimals=1, space="regime")
-    atr_high = DecimalParameter(0.9, 2.0, default=1.2, decimals=2, space="regime")
-    width_tight = DecimalParameter(0.4, 1.2, default=0.8, decimals=2, space="regime")
-    min_dwell_candles = IntParameter(1, 24, default=6, space="regime")
+    adx_trend = DecimalParameter(20, 40, default=REGIME.adx_trend, decimals=1, space="regime")
+    adx_flat = DecimalParameter(10, 20, default=REGIME.adx_flat, decimals=1, space="regime")
+    atr_high = DecimalParameter(0.9, 2.0, default=REGIME.atr_high, decimals=2, space="regime")
+    width_tight = DecimalParameter(0.4, 1.2, default=REGIME.width_tight, decimals=2, space="regime")
+    min_dwell_candles = IntParameter(1, 24, default=REGIME.min_dwell_candles, space="regime")
     REGIME_PARAMETERS = ("adx_trend", "adx_flat", "atr_high", "width_tight", "min_dwell_candles")
 
     @property
     def protections(self):
         return [
             {"method": "CooldownPeriod", "stop_duration_candles": 2},
-            {
-                "method": "StoplossGuard",
-                "lookback_period_candles": 24,
-                "trade_limit": 4,
-                "stop_duration_candles": 12,
-                "only_per_pair": False,
-            },
-            {
-                "method": "MaxDrawdown",
-                "calculation_mode": "equity",
-                "lookback_period_candles": 168,
-                "trade_limit": 10,
-                "stop_duration_candles": 48,
-                "max_allowed_drawdown": 0.15,
-            },
-        ]
+            {"method": "StoplossGuard", "lookback_period_candles": 24,
+             "trade_limit": 4, "stop_duration_candles": 12},
+            {"method": "MaxDrawdown", "calculation_mode": "equity", "lookback_period_candles": 168,
+             "trade_limit": 10, "stop_duration_candles": 48, "max_allowed_drawdown": 0.15},
+        ]  # fmt: skip
 
-    @property
-    def plot_config(self):
-        return {
-            "main_plot": {
-                "ema_fast": {"color": "#f0883e"},
-                "ema_slow": {"color": "#388bfd"},
-                "forecast_close": {"color": "#bc8cff"},
-            },
-            "subplots": {
-                "regime": {"regime": {"color": "#8b949e"}, "regime_confidence": {"color": "#2ea043"}},
-                "confidence": {"confidence": {"color": "#f0883e", "type": "scatter"}},
-                "ADX": {"adx": {"color": "#388bfd"}},
-                "forecast": {RETURN_SIGMA: {"color": "#bc8cff"}},
-            },
-        }
+    plot_config = PLOT_CONFIG
 
     def __init__(self, config: dict) -> None:
         super().__init__(config)
@@ -122,7 +92,7 @@ class AdaptiveGRU(IStrategy):
     # --- market and forecast -------------------------------------------------------------------------
 
     def bot_start(self, **kwargs) -> None:
-        """Let the config's regime thresholds replace the parameters' defaults, unless a hyperopt result did."""
+        """Config thresholds replace the parameters' defaults; a hyperopt result replaces both."""
         from_file = self._ft_params_from_file.get("regime", {})
         written = self.config.get("adaptive", {}).get("regime", {})
         for name in self.REGIME_PARAMETERS:
@@ -202,9 +172,7 @@ class AdaptiveGRU(IStrategy):
             exit_long=exit_long.astype(np.int8), exit_short=exit_short.astype(np.int8), exit_tag=tag
         )
 
-    def confirm_trade_entry(
-        self, pair, order_type, amount, rate, time_in_force, current_time, entry_tag, side, **kwargs
-    ) -> bool:
+    def confirm_trade_entry(self, pair, rate, current_time, entry_tag, side, **kwargs) -> bool:
         """An entry without a stop is no entry."""
         try:
             self._plan(pair, side, rate, current_time, entry_tag)
@@ -216,9 +184,8 @@ class AdaptiveGRU(IStrategy):
     # --- size ----------------------------------------------------------------------------------------
 
     def custom_stake_amount(
-        self, pair, current_time, current_rate, proposed_stake, min_stake, max_stake, leverage, entry_tag,
-        side, **kwargs,
-    ) -> float:  # fmt: skip
+        self, pair, current_time, current_rate, min_stake, max_stake, leverage, entry_tag, side, **kwargs
+    ) -> float:
         try:
             size = self.planner.size(
                 self._plan(pair, side, current_rate, current_time, entry_tag),
@@ -238,9 +205,7 @@ class AdaptiveGRU(IStrategy):
             logger.info(f"{pair}: {entry_tag}: {size.reason}")
         return size.decision.stake
 
-    def leverage(
-        self, pair, current_time, current_rate, proposed_leverage, max_leverage, entry_tag, side, **kwargs
-    ) -> float:
+    def leverage(self, pair, current_time, current_rate, max_leverage, entry_tag, side, **kwargs) -> float:
         try:
             plan = self._plan(pair, side, current_rate, current_time, entry_tag)
             return self.planner.leverage(plan, max_leverage)
@@ -256,7 +221,7 @@ class AdaptiveGRU(IStrategy):
             self._new_plan(trade)
 
     def custom_stoploss(
-        self, pair, trade: Trade, current_time, current_rate, current_profit, after_fill, **kwargs
+        self, pair, trade: Trade, current_time, current_rate, after_fill, **kwargs
     ) -> float | None:
         try:
             stop = self._stop(trade, current_time).stop
@@ -264,13 +229,9 @@ class AdaptiveGRU(IStrategy):
             logger.warning(f"{pair}: stop of trade {trade.id} stays where it is: {error}")
             return None
         # 0 (already passed) leaves the stop alone; custom_exit then closes the trade
-        return stoploss_from_absolute(
-            stop, current_rate, is_short=trade.is_short, leverage=trade.leverage or 1.0
-        )
+        return stoploss_from_absolute(stop, current_rate, trade.is_short, trade.leverage or 1.0)
 
-    def custom_exit(
-        self, pair, trade: Trade, current_time, current_rate, current_profit, **kwargs
-    ) -> str | None:
+    def custom_exit(self, pair, trade: Trade, current_time, current_rate, **kwargs) -> str | None:
         """Leave at once when the price is already beyond the stop: such a stop cannot be placed any more."""
         try:
             state = self._stop(trade, current_time)
@@ -279,9 +240,7 @@ class AdaptiveGRU(IStrategy):
             return None
         return "stop_passed" if is_passed(self.stops.plan(_key(trade)), state, current_rate) else None
 
-    def custom_roi(
-        self, pair, trade: Trade, current_time, trade_duration, entry_tag, side, **kwargs
-    ) -> float | None:
+    def custom_roi(self, pair, trade: Trade, current_time, **kwargs) -> float | None:
         try:
             return trade.calc_profit_ratio(self._stop_plan(trade).target_price)
         except Exception as error:
@@ -290,19 +249,9 @@ class AdaptiveGRU(IStrategy):
 
     def plot_annotations(self, pair, start_date, end_date, dataframe: DataFrame, **kwargs) -> list:
         """Shade the chart by regime."""
-        if "regime" not in dataframe:
-            return []
-        dates = dataframe["date"]
-        return [
-            {
-                "type": "area",
-                "start": dates.iloc[run.start],
-                "end": dates.iloc[min(run.stop, len(dates) - 1)],
-                "color": REGIME_COLORS[Regime.from_code(run.code)],
-                "label": str(Regime.from_code(run.code)),
-            }
-            for run in runs(dataframe["regime"].to_numpy())
-        ]
+        return (
+            regime_bands(dataframe["date"], dataframe["regime"].to_numpy()) if "regime" in dataframe else []
+        )
 
     # --- helpers -------------------------------------------------------------------------------------
 
@@ -347,9 +296,8 @@ class AdaptiveGRU(IStrategy):
         return self.stops.state(_key(trade), self.candles.get(trade.pair), now)
 
     def _ledger(self, now: datetime):
-        if self.dp.runmode in (RunMode.LIVE, RunMode.DRY_RUN):
-            return self.history.merge(Trade.get_trades_proxy(is_open=False), now)
-        return self.history.follow(Trade.get_trades_proxy(is_open=False), now)
+        read = self.history.merge if self._live else self.history.follow
+        return read(Trade.get_trades_proxy(is_open=False), now)
 
     def _r_multiple(self, trade: Trade) -> float | None:
         try:
