@@ -23,6 +23,7 @@ from adaptive_pkg.simulator.venue import Clock, LoopbackVenue, loopback_venue, w
 
 __all__ = ["OfflineRun", "loopback_venue", "plan_run", "run_offline"]
 
+FREQTRADE = (sys.executable, "-m", "freqtrade")
 _LITERAL_PAIR = re.compile(r"^[A-Z0-9]+/[A-Z0-9]+(:[A-Z0-9]+)?$")
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -217,7 +218,7 @@ def _run_freqtrade(arguments: Sequence[str]) -> int:
     sys.stderr.flush()
     # Signals that come between start and hand-over are kept until they can be passed on.
     with _forward_signals() as forward_to:
-        child = subprocess.Popen([sys.executable, "-m", "freqtrade", *arguments], start_new_session=True)
+        child = subprocess.Popen([*FREQTRADE, *arguments], start_new_session=True)
         forward_to(child)
         status = child.wait()
     return status if status >= 0 else 128 - status

@@ -140,7 +140,7 @@ def _print_regimes(rows: list[RegimeResult], strategy: str, currency: str, conso
             f"{row.win_rate_pct:.1f} %",
             f"{row.profit_factor:.2f}",
             f"{row.expectancy_abs:+.2f}",
-            f"{row.mean_profit_pct:+.2f} ± {row.mean_profit_pct_ci95:.2f}",
+            f"{row.mean_profit_pct:+.2f}" + (f" ± {row.mean_profit_pct_ci95:.2f}" if row.trades > 1 else ""),
             f"{row.total_profit_abs:+.2f}",
         )
     console.print(table)

@@ -8,12 +8,12 @@ with x the log price, level its value at the regime's start, and σ = volatility
 by √hours and by a slow log-AR(1) factor (volatility clusters) of mean square 1. Shocks are Student-t of
 unit variance with lag-1 correlation `autocorrelation`; pairs share `common_share` of their variance.
 
-What there is to learn, with the default plan (R² of the best forecast that knows regime and direction):
-momentum and drift explain about 6 % of the next return's variance in a strong trend and 4 % in a
-volatile one, reversals about 8 % in chop, reversion about 6 % in a tight range, nothing in transition.
-That is an upper bound and far above real markets, which give 0–1 %: good for seeing that a model learns
-at all, worthless as evidence that it earns money. Volatility differs five-fold between regimes and
-clusters inside them, as in real markets.
+What there is to learn, with the default plan. A forecast that knows regime, direction and level explains
+6 % of the next return's variance in a strong trend, 4 % in a volatile one, 9 % in chop, 6 % in a tight
+range, nothing in transition; without that knowledge, the last 24 candles' return explains 3.5 % of the
+next 24 candles' (correlation 0.19), and their log volatility 34 % (0.58). For returns that is far above
+real markets, where it is 0–1 %: good for seeing that a model learns at all, worthless as evidence that
+it earns money.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A strategy of a few lines and a config of a few keys around the real FreqAI, driven as a backtest drives it."""
+"""A strategy of a few lines and a config of a few keys around the real FreqAI."""
 
 from __future__ import annotations
 

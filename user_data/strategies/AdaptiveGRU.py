@@ -16,7 +16,7 @@ from freqtrade.strategy import DecimalParameter, IntParameter, IStrategy, stoplo
 from pandas import DataFrame
 
 from adaptive_pkg.enums import Regime
-from adaptive_pkg.errors import AdaptiveError, SettingsError
+from adaptive_pkg.errors import AdaptiveError
 from adaptive_pkg.forecast.targets import (
     LOG_VOLATILITY,
     RETURN_SIGMA,
@@ -37,6 +37,7 @@ from adaptive_pkg.risk.planner import CANDLE_COLUMNS, EntryPlanner
 from adaptive_pkg.risk.stop_book import StopBook
 from adaptive_pkg.risk.stops import StopPlan, StopState, is_passed
 from adaptive_pkg.settings import RegimeSettings, load_settings
+from adaptive_pkg.settings.safety import check_api_server
 
 logger = logging.getLogger(__name__)
 
@@ -98,13 +99,8 @@ class AdaptiveGRU(IStrategy):
         for name in self.REGIME_PARAMETERS:
             if name in written and name not in from_file:
                 getattr(self, name).value = getattr(self.settings.regime, name)
-        if not self.config.get("dry_run", True) and self._live:
-            api = self.config.get("api_server", {})
-            if api.get("enabled") and not api.get("password"):
-                raise SettingsError(
-                    "api_server.password: empty while trading with real money; set it in the environment "
-                    "(FREQTRADE__API_SERVER__PASSWORD) or set api_server.enabled to false"
-                )
+        if self._live:
+            check_api_server(self.config)
 
     def feature_engineering_standard(self, dataframe: DataFrame, metadata: dict, **kwargs) -> DataFrame:
         features = forecast_features(dataframe, self.settings.indicators)
