@@ -167,7 +167,9 @@ def _settings(options: argparse.Namespace) -> int:
     from adaptive_pkg.reports import report_console
     from adaptive_pkg.settings import AdaptiveSettings, ForecastSettings, describe
 
-    table = Table("setting", "default", "allowed", "meaning")
+    table = Table(box=None)
+    for heading in ("setting", "default", "allowed", "meaning"):
+        table.add_column(heading, no_wrap=heading == "setting")
     rows = describe(AdaptiveSettings) + describe(ForecastSettings, "freqai.model_training_parameters")
     for key, default, allowed, meaning in rows:
         shown = "see the presets table" if isinstance(default, dict) else json.dumps(default)

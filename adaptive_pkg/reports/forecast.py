@@ -39,7 +39,7 @@ class PairScore:
     return_mae_ratio: Skill  # against "the price stays"
     price_mape_pct: float
     persistence_mape_pct: float
-    direction: Skill  # share of signs forecast rightly
+    direction: Skill | None  # share of signs forecast rightly; None for a model that says "no change"
     volatility_mae_ratio: Skill  # against "volatility stays what it was over the last horizon"
 
 
@@ -66,7 +66,7 @@ class ForecastScores:
                 _interval(row.return_mae_ratio),
                 f"{row.price_mape_pct:.3f} %",
                 f"{row.persistence_mape_pct:.3f} %",
-                _interval(row.direction, 100, " %", 1),
+                _interval(row.direction, 100, " %", 1) if row.direction else "–",
                 _interval(row.volatility_mae_ratio),
             )
         console.print(table)
@@ -145,7 +145,7 @@ def _score(
         return_mae_ratio=relative_mae(actual, forecast, np.zeros(len(both)), block, rng),
         price_mape_pct=price_mape(known, price),
         persistence_mape_pct=price_mape(known, both["close"]),
-        direction=directional_accuracy(actual, forecast, block, rng),
+        direction=directional_accuracy(actual, forecast, block, rng) if (forecast != 0).any() else None,
         volatility_mae_ratio=relative_mae(
             both["actual_volatility"], both[LOG_VOLATILITY], both["past_volatility"], block, rng
         ),

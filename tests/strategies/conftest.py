@@ -1,46 +1,75 @@
-"""The real freqtrade around the real strategy: its resolver, its backtesting, a loopback venue instead of Binance."""
+"""The real freqtrade around the real strategy: its config loading, resolver and backtesting, on a loopback venue."""
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
+import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
-from freqtrade.configuration import Configuration
+from freqtrade.commands.optimize_commands import setup_optimize_configuration
 from freqtrade.enums import RunMode
 from freqtrade.misc import deep_merge_dicts
 from freqtrade.optimize.backtesting import Backtesting
-from freqtrade.persistence import LocalTrade, disable_database_use, enable_database_use
+from freqtrade.persistence import LocalTrade, Trade, enable_database_use
 from freqtrade.resolvers import ExchangeResolver, StrategyResolver
 
 from adaptive_pkg.simulator.candles import write_candles
 from adaptive_pkg.simulator.market import simulate_markets
 from adaptive_pkg.simulator.venue import loopback_venue
 
-CANDLES = 3_400  # startup is taken off the front: about 2,500 are traded
-SPOT = ("BTC/USDT", "SOL/USDT")
-PERPETUAL = ("BTC/USDT:USDT", "SOL/USDT:USDT")
+CANDLES = 2_500  # 837 of them are the strategy's startup
+SPOT = ["BTC/USDT", "SOL/USDT"]
+PERPETUAL = ["BTC/USDT:USDT", "SOL/USDT:USDT"]
+RULES_ONLY = {"freqai": {"enabled": False}}
+SPOT_CONFIG = {**RULES_ONLY, "exchange": {"pair_whitelist": SPOT}}
+FUTURES_CONFIG = {
+    **RULES_ONLY,
+    "exchange": {"pair_whitelist": PERPETUAL},
+    "trading_mode": "futures",
+    "margin_mode": "isolated",
+}
+
+
+@dataclass
+class BacktestRun:
+    """What a backtest left behind. `trades` are copies of freqtrade's own, oldest close first."""
+
+    strategy: Any
+    results: dict[str, Any]
+    trades: list[LocalTrade]
+
+    @property
+    def decisions(self) -> list[tuple]:
+        """What a user would see differ: entry, size, stop and exit of every trade."""
+        return [
+            (t.pair, t.open_date, t.enter_tag, t.stake_amount, t.stop_loss, t.close_date, t.exit_reason)
+            for t in self.trades
+        ]
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _nothing_from_the_environment() -> Iterator[None]:
-    """freqtrade lays FREQTRADE__… variables over every config; the tests mean the file alone."""
+def _only_the_files_configure() -> Iterator[None]:
+    """freqtrade lays FREQTRADE__… variables over every config."""
     with pytest.MonkeyPatch.context() as patch:
-        import os
-
         for name in [name for name in os.environ if name.startswith("FREQTRADE__")]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    """A backtest switches freqtrade's database and log filters off for the whole process."""
+    yield
+    Backtesting.cleanup()
+    enable_database_use()
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +78,108 @@ def strategy_dir(project_root: Path, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("strategies")
     shutil.copy(project_root / "user_data" / "strategies" / "AdaptiveGRU.py", folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def market() -> dict[str, pd.DataFrame]:
+    return simulate_markets([*SPOT, *PERPETUAL], CANDLES, seed=3)
+
+
+@pytest.fixture(scope="session")
+def datadir(market, tmp_path_factory) -> Path:
+    """Spot and perpetual candles, with the mark prices and the funding that futures need."""
+    folder = tmp_path_factory.mktemp("candles")
+    write_candles(market, folder, "1h")
+    add_futures_extras(market, folder)
+    return folder
+
+
+def add_futures_extras(market: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    for pair, frame in market.items():
+        if ":" in pair:
+            stem = pair.replace("/", "_").replace(":", "_")
+            kept = frame.drop(columns="regime", errors="ignore")
+            kept.to_feather(folder / "futures" / f"{stem}-1h-mark.feather")
+            funding = kept.iloc[::8].assign(open=1e-4, high=0.0, low=0.0, close=0.0, volume=0.0)
+            funding.reset_index(drop=True).to_feather(folder / "futures" / f"{stem}-1h-funding_rate.feather")
+
+
+@pytest.fixture(scope="session")
+def venue(datadir):
+    with loopback_venue(datadir) as venue:
+        yield venue
+
+
+@pytest.fixture(scope="session")
+def make_config(project_root, strategy_dir, datadir, venue, tmp_path_factory) -> Callable[..., dict[str, Any]]:
+    """`make_config(overlay, …)`: what `freqtrade backtesting -c user_data/config.json -c overlay` would read."""
+    folder = tmp_path_factory.mktemp("user_data")
+
+    def make(*overlays: Mapping[str, Any], datadir: Path = datadir) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        for overlay in (SPOT_CONFIG, *overlays):
+            merged = deep_merge_dicts(deepcopy(dict(overlay)), merged)
+        merged = deep_merge_dicts(venue.overlay(merged), merged)
+        path = folder / "overlay.json"
+        path.write_text(json.dumps(merged))
+        level = logging.getLogger().level
+        config = setup_optimize_configuration(
+            {
+                "config": [str(project_root / "user_data" / "config.json"), str(path)],
+                "user_data_dir": str(folder),
+                "datadir": str(datadir),
+                "strategy_path": str(strategy_dir),
+                "export": "none",
+                "backtest_cache": "none",
+                "verbosity": 0,
+            },
+            RunMode.BACKTEST,
+        )
+        logging.getLogger().setLevel(level)
+        return config
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def load_strategy() -> Callable[[dict[str, Any]], Any]:
+    return StrategyResolver.load_strategy
+
+
+@pytest.fixture(scope="session")
+def exchange_of() -> Callable[[dict[str, Any]], Any]:
+    """The venue's client for a config; loading its markets takes a second, so one per kind of market."""
+    known: dict[str, Any] = {}
+
+    def get(config: dict[str, Any]) -> Any:
+        key = (config["trading_mode"], str(config["datadir"]))
+        if key not in known:
+            known[key] = ExchangeResolver.load_exchange(deepcopy(config), load_leverage_tiers=True)
+        return known[key]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def run_backtest(exchange_of) -> Callable[..., BacktestRun]:
+    """`run_backtest(config, prepare)`: freqtrade's own backtest; `prepare(strategy)` may watch or bend it."""
+
+    def run(config: dict[str, Any], prepare: Callable[[Any], None] = lambda strategy: None) -> BacktestRun:
+        backtesting = Backtesting(deepcopy(config), exchange=exchange_of(config))
+        prepare(backtesting.strategylist[0])
+        return again(backtesting)
+
+    def again(backtesting: Backtesting) -> BacktestRun:
+        data, timerange = backtesting.load_bt_data()
+        backtesting.backtest_one_strategy(backtesting.strategylist[0], data, timerange)
+        content = backtesting.all_bt_content["AdaptiveGRU"]
+        return BacktestRun(backtesting.strategylist[0], content, list(Trade.get_trades_proxy(is_open=False)))
+
+    run.again = again
+    return run
+
+
+@pytest.fixture(scope="session")
+def default_run(make_config, run_backtest) -> BacktestRun:
+    """The shipped config, rules only, on the synthetic spot market."""
+    return run_backtest(make_config())

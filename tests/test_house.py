@@ -1,0 +1,74 @@
+"""Who may import whom: the core is pure, adapters are thin, only the simulator opens sockets."""
+
+import ast
+
+import pytest
+
+OUTSIDE = ("freqtrade", "ccxt", "aiohttp", "requests", "socket", "threading", "asyncio", "subprocess")
+CORE = ("settings", "market", "policy", "risk", "forecast")
+MAY_IMPORT = {
+    "settings": {"settings"},
+    "market": {"market", "settings"},
+    "policy": {"policy", "market", "settings"},
+    "risk": {"risk", "settings"},
+    "forecast": {"forecast", "settings"},
+}
+EVERYBODY = {"errors", "enums"}
+
+
+def modules(root, room):
+    return sorted((root / "adaptive_pkg" / room).rglob("*.py"))
+
+
+def imports(path):
+    """(dotted name, whether at module level) of every import in a file."""
+    tree = ast.parse(path.read_text())
+    top = set(map(id, tree.body))
+    for node in ast.walk(tree):
+        names = (
+            [item.name for item in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+        for name in names:
+            yield name, id(node) in top
+
+
+@pytest.mark.parametrize("room", CORE)
+def test_the_core_imports_no_exchange_no_network_and_only_its_neighbours(project_root, room):
+    for path in modules(project_root, room):
+        for name, _ in imports(path):
+            head, _, rest = name.partition(".")
+            # forecast.network serialises TensorFlow's graph with a lock; it starts no thread
+            if not (room == "forecast" and name == "threading"):
+                assert head not in OUTSIDE, f"{path.name} imports {name}"
+            if head == "adaptive_pkg" and rest:
+                assert rest.split(".")[0] in MAY_IMPORT[room] | EVERYBODY, f"{path.name} imports {name}"
+
+
+def test_tensorflow_is_imported_only_inside_functions_of_the_forecast_room(project_root):
+    for path in (project_root / "adaptive_pkg").rglob("*.py"):
+        for name, at_module_level in imports(path):
+            if name.split(".")[0] in ("tensorflow", "keras"):
+                assert path.parent.name == "forecast", path
+                assert not at_module_level, path
+
+
+@pytest.mark.parametrize("room", CORE)
+def test_the_core_reads_no_clock(project_root, room):
+    for path in modules(project_root, room):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                call = f"{node.value.id}.{node.attr}"
+                assert call not in {"time.time", "datetime.now", "datetime.utcnow", "time.monotonic"}, path
+
+
+def test_modules_stay_one_noun_long(project_root):
+    for path in (project_root / "adaptive_pkg").rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 350, path
+    for path in (project_root / "user_data").glob("strategies/*.py"):
+        assert len(path.read_text().splitlines()) <= 330, path
+    for path in (project_root / "user_data").glob("freqaimodels/*.py"):
+        assert len(path.read_text().splitlines()) <= 170, path
