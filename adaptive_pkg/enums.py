@@ -62,4 +62,4 @@ class ThresholdSet(StrEnum):
     """Where the regime thresholds come from."""
 
     RELATIVE = "relative"  # ATR and Bollinger width against their own past: any timeframe
-    MISSION = "mission"  # absolute: ATR 3 %, width 0.01
+    ABSOLUTE = "absolute"  # ATR 3 %, Bollinger width 0.01

@@ -1,5 +1,6 @@
 """Running real freqtrade commands with no internet: what is filled in, what is refused, what is passed on."""
 
+import itertools
 import json
 import re
 import shutil
@@ -57,7 +58,7 @@ def runs(monkeypatch) -> list[dict]:
 
 
 def values(arguments: list[str], option: str) -> list[str]:
-    return [value for name, value in zip(arguments, arguments[1:], strict=False) if name == option]
+    return [value for name, value in itertools.pairwise(arguments) if name == option]
 
 
 def rewrite(project: Path, **changes) -> None:

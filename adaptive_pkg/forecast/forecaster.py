@@ -33,7 +33,7 @@ class Forecast:
 class Validation:
     """Errors on the validation rows, true windows, in standard deviations of the training labels.
 
-    Early stopping chose the weights on the same rows, so the errors are a little flattering.
+    Early stopping and shrinking used the same rows, so the errors are a little flattering.
     """
 
     rows: int
@@ -100,6 +100,7 @@ class GRUForecaster:
         self.window, self.step = span.window, span.step
         self.tail_features = span.features[len(span.features) - tail :].copy()
         self.tail_stamps = span.stamps[len(span.stamps) - tail :].copy()
+        self.gains = np.ones(len(span.label_names))  # part of each output's deviation that is forecast
         self.validation, self.epochs = validation, epochs
         self.tb_logger: Any = None  # FreqAI hangs its logger here; it is not part of the forecaster
 
@@ -137,6 +138,8 @@ class GRUForecaster:
         same = initial is not None and (initial.shape, initial.feature_names) == (shape, span.feature_names)
         result = train(*parts, shape, settings, initial.weights if same else None)
         model = cls(result.weights, shape, feature_scaling, label_scaling, span, epochs=len(result.epochs))
+        if settings.shrink_to_skill:
+            model.gains = model._supported_gains(span, x)
         model.validation = model._validate(span, x)
         return model
 
@@ -178,7 +181,21 @@ class GRUForecaster:
 
     def _outputs(self, scaled: NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
         raw = predict_windows(self.weights, self.shape, scaled, ends, self.window)
-        return np.round(self.label_scaling.undo(raw), DECIMALS)
+        return np.round(self.label_scaling.undo(raw * self.gains), DECIMALS)
+
+    def _supported_gains(self, span: TrainingSpan, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Slope of actual on forecast over the validation rows, shrunk like `_fit_labels`, within 0 … 1.
+
+        An output that says nothing about later candles forecasts its mean instead of noise.
+        """
+        rows = np.flatnonzero(span.validation)
+        forecast = predict_windows(self.weights, self.shape, scaled, rows, self.window)
+        actual = self.label_scaling.apply(span.labels[rows])
+        power = np.maximum((forecast**2).mean(axis=0), 1e-12)
+        slope = (forecast * actual).mean(axis=0) / power
+        noise = ((actual - slope * forecast) ** 2).mean(axis=0)
+        t_squared = slope**2 * power / np.maximum(noise, 1e-12) * len(rows) / span.horizon
+        return np.clip(slope * _supported(t_squared), 0.0, 1.0)
 
     def _validate(self, span: TrainingSpan, scaled: NDArray[np.float64]) -> Validation:
         rows = np.flatnonzero(span.validation)
@@ -224,4 +241,9 @@ def _fit_labels(span: TrainingSpan) -> Scaling:
     labels = span.labels[span.train]
     mean, scale = labels.mean(axis=0), labels.std(axis=0)
     t_squared = (mean / scale) ** 2 * len(labels) / span.horizon
-    return Scaling(mean * np.clip(1.0 - 1.0 / np.maximum(t_squared, 1e-12), 0.0, 1.0), scale)
+    return Scaling(mean * _supported(t_squared), scale)
+
+
+def _supported(t_squared: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Positive-part James–Stein factor of an estimate with this squared t-value, 0 … 1."""
+    return np.clip(1.0 - 1.0 / np.maximum(t_squared, 1e-12), 0.0, 1.0)

@@ -58,8 +58,8 @@ class RegimeThresholds:
     @classmethod
     def of(cls, settings: RegimeSettings) -> RegimeThresholds:
         relative = settings.threshold_set is ThresholdSet.RELATIVE
-        volatile = settings.atr_high if relative else settings.mission_atr_high_pct
-        tight = settings.width_tight if relative else settings.mission_width_tight
+        volatile = settings.atr_high if relative else settings.absolute_atr_high_pct
+        tight = settings.width_tight if relative else settings.absolute_width_tight
         back = settings.hysteresis
         return cls(
             trend_enter=settings.adx_trend,

@@ -16,10 +16,10 @@ PLAN_VERSION = 1
 LONG, SHORT = "long", "short"
 
 # (volatility, multiple in ATR): straight lines between, flat outside.
-# MISSION: bands end at 0.8/1.5/3/5 %; each band's value is reached in its middle, so no ATR % makes a jump.
+# ABSOLUTE: bands end at 0.8/1.5/3/5 %; each band's value is reached in its middle, so no ATR % makes a jump.
 _MULTIPLES = {
     ThresholdSet.RELATIVE: ((0.5, 1.0, 2.0), (1.5, 2.0, 3.0)),
-    ThresholdSet.MISSION: ((0.4, 1.15, 2.25, 4.0, 6.0), (1.2, 1.5, 2.0, 2.5, 3.0)),
+    ThresholdSet.ABSOLUTE: ((0.4, 1.15, 2.25, 4.0, 6.0), (1.2, 1.5, 2.0, 2.5, 3.0)),
 }
 _NORMAL_MULTIPLE = 2.0  # the multiple at which a preset's stop_atr holds as written
 
@@ -141,7 +141,7 @@ def volatility_multiple(threshold_set: ThresholdSet, atr_pct: float, atr_ratio: 
     """Stop distance in ATR for this volatility before preset and profile; continuous and never falling.
 
     RELATIVE reads `atr_ratio` (ATR % over its trailing mean): 1.5 up to 0.5, 2.0 at 1, 3.0 from 2 on.
-    MISSION reads `atr_pct` (ATR in % of price): 1.2 up to 0.4 %; 1.5, 2, 2.5 at 1.15, 2.25, 4 %; 3 from 6 %.
+    ABSOLUTE reads `atr_pct` (ATR in % of price): 1.2 up to 0.4 %; 1.5, 2, 2.5 at 1.15, 2.25, 4 %; 3 from 6 %.
 
     Raises:
         RiskError: the number it reads is not finite or not above 0.

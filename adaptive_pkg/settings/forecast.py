@@ -28,6 +28,9 @@ class ForecastSettings(Settings):
     validation_fraction: float = param(
         0.2, 0.05, 0.5, doc="last part of the training span kept for early stopping"
     )
+    shrink_to_skill: bool = param(
+        True, doc="shrink each output towards its mean as far as validation does not support it"
+    )
     seed: int = param(7, 0, 2**31 - 1, doc="seed of weights, dropout and shuffling")
 
     def check(self) -> None:

@@ -49,7 +49,7 @@ class RegimeSettings(Settings):
     threshold_set: ThresholdSet = param(
         ThresholdSet.RELATIVE,
         doc="relative: atr_high and width_tight are ratios to their trailing mean; "
-        "mission: absolute ATR % and Bollinger width",
+        "absolute: ATR % and Bollinger width",
     )
     adx_trend: float = param(25.0, 5.0, 80.0, doc="ADX at which a trend starts")
     adx_flat: float = param(20.0, 5.0, 80.0, doc="ADX below which there is no trend")
@@ -59,9 +59,9 @@ class RegimeSettings(Settings):
     width_tight: float = param(
         0.7, 0.05, 5.0, doc="relative: Bollinger width over its trailing mean that counts as tight"
     )
-    mission_atr_high_pct: float = param(3.0, 0.01, 50.0, doc="mission set: ATR % that counts as volatile")
-    mission_width_tight: float = param(
-        0.01, 0.0001, 1.0, doc="mission set: (upper − lower) / middle that is tight"
+    absolute_atr_high_pct: float = param(3.0, 0.01, 50.0, doc="absolute set: ATR % that counts as volatile")
+    absolute_width_tight: float = param(
+        0.01, 0.0001, 1.0, doc="absolute set: (upper − lower) / middle that is tight"
     )
     momentum_atr: float = param(
         2.0, 0.1, 20.0, doc="move over momentum_period, in ATR, that counts half as directional"

@@ -75,7 +75,8 @@ class StopSettings(Settings):
     """Initial ATR stop, then breakeven, then trailing. Fractions are price moves, not leveraged profit."""
 
     multiple_set: ThresholdSet = param(
-        ThresholdSet.RELATIVE, doc="relative: ATR multiple from ATR against its own past; mission: from ATR %"
+        ThresholdSet.RELATIVE,
+        doc="relative: ATR multiple from ATR against its own past; absolute: from ATR %",
     )
     profile_scale: float = param(
         1.0, 0.25, 4.0, doc="multiplier on every initial stop distance; the profile sets it"

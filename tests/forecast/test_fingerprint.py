@@ -15,6 +15,8 @@ def test_every_setting_changes_the_fingerprint(name):
     value = getattr(DEFAULT, name)
     if isinstance(value, tuple):
         other = (*value, 7)
+    elif isinstance(value, bool):
+        other = not value
     elif isinstance(value, int):
         other = value + 1
     else:

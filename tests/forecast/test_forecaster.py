@@ -137,6 +137,20 @@ def test_an_insignificant_mean_is_not_forecast_a_solid_one_is(frames, tiny_setti
     assert model.label_scaling.center[1] == pytest.approx(5.0, abs=0.2)
 
 
+def test_an_output_without_skill_is_shrunk_and_a_skilled_one_is_kept(frames, tiny_settings):
+    labels = frames.labels.copy()
+    noise = np.random.default_rng(8).normal(size=len(labels))
+    labels.iloc[:, 1] = np.where(labels.iloc[:, 1].isna(), np.nan, noise)
+    span = TrainingSpan.from_frames(frames.features, labels, frames.dates, tiny_settings, 3)
+    free = GRUForecaster.fit(span, replace(tiny_settings, shrink_to_skill=False))
+    shrunk = GRUForecaster.fit(span, tiny_settings)
+    assert free.gains.tolist() == [1, 1]
+    assert shrunk.gains[0] > 0.7
+    assert shrunk.gains[1] < 0.5
+    assert shrunk.validation.skills[1] > free.validation.skills[1]
+    assert shrunk.validation.skills[1] >= -0.02  # not worse than its mean
+
+
 def test_training_twice_gives_the_same_forecasts(span, tiny_settings, forecaster, longer_frames, whole):
     again = predict(GRUForecaster.fit(span, tiny_settings), longer_frames)
     np.testing.assert_array_equal(again.values, whole.values)

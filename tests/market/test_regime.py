@@ -75,13 +75,13 @@ def test_each_regime_has_its_own_metrics(columns, expected):
     assert reported(metrics(**columns)) is expected
 
 
-def test_the_mission_set_reads_absolute_atr_and_width():
+def test_the_absolute_set_reads_absolute_atr_and_width():
     wild = metrics(adx=30, atr_pct=3.5, atr_ratio=1.0)
     assert reported(wild) is Regime.STRONG_TREND
-    assert reported(wild, threshold_set="mission") is Regime.VOLATILE_TREND
+    assert reported(wild, threshold_set="absolute") is Regime.VOLATILE_TREND
     narrow = metrics(adx=15, bb_width=0.008, width_ratio=1.0)
     assert reported(narrow) is Regime.CHOPPY
-    assert reported(narrow, threshold_set="mission") is Regime.TIGHT_RANGE
+    assert reported(narrow, threshold_set="absolute") is Regime.TIGHT_RANGE
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def random_metrics(seed: int, n: int, persistence: float) -> pd.DataFrame:
     seed=st.integers(0, 10_000),
     persistence=st.sampled_from([0.0, 0.6, 0.9]),
     dwell=st.integers(1, 8),
-    threshold_set=st.sampled_from(["relative", "mission"]),
+    threshold_set=st.sampled_from(["relative", "absolute"]),
 )
 def test_equal_to_the_vectorised_detector_at_every_candle(seed, persistence, dwell, threshold_set):
     chosen = RegimeSettings(min_dwell_candles=dwell, threshold_set=threshold_set)

@@ -60,8 +60,8 @@ def test_json_holds_the_printed_figures(datadir):
 
 
 def test_the_threshold_set_changes_the_report(datadir):
-    literal = load_settings({"adaptive": {"regime": {"threshold_set": "mission"}}})
-    assert "threshold set mission" in report(datadir, settings=literal, width=200)
+    literal = load_settings({"adaptive": {"regime": {"threshold_set": "absolute"}}})
+    assert "threshold set absolute" in report(datadir, settings=literal, width=200)
     assert report(datadir) != report(datadir, settings=literal)
 
 

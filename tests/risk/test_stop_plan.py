@@ -19,7 +19,7 @@ from adaptive_pkg.settings import (
     load_settings,
 )
 
-MISSION = StopSettings(multiple_set=ThresholdSet.MISSION)
+ABSOLUTE = StopSettings(multiple_set=ThresholdSet.ABSOLUTE)
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,8 @@ def test_relative_multiple_reads_atr_against_its_own_past(ratio, multiple):
     ("atr_pct", "multiple"),
     [(0.2, 1.2), (0.4, 1.2), (1.15, 1.5), (2.25, 2.0), (4.0, 2.5), (6.0, 3.0), (9.0, 3.0)],
 )
-def test_mission_multiple_meets_the_table_in_the_middle_of_each_band(atr_pct, multiple):
-    assert volatility_multiple(ThresholdSet.MISSION, atr_pct, math.nan) == pytest.approx(multiple)
+def test_absolute_multiple_meets_the_table_in_the_middle_of_each_band(atr_pct, multiple):
+    assert volatility_multiple(ThresholdSet.ABSOLUTE, atr_pct, math.nan) == pytest.approx(multiple)
 
 
 @pytest.mark.parametrize("threshold_set", ThresholdSet)
@@ -47,7 +47,7 @@ def test_multiple_never_jumps_and_never_falls(threshold_set, x):
 
 def test_no_step_at_an_atr_of_one_and_a_half_percent(make_plan):
     """The table's steps moved the stop from 2.24 % to 3.02 % between ATR 1.49 % and 1.51 %."""
-    below, above = (make_plan(atr=atr, settings=MISSION).stop_fraction for atr in (1.49, 1.51))
+    below, above = (make_plan(atr=atr, settings=ABSOLUTE).stop_fraction for atr in (1.49, 1.51))
     assert above - below < 0.001
 
 
@@ -154,13 +154,13 @@ def test_other_bad_inputs_are_refused(make_plan):
         with pytest.raises(RiskError, match="fee"):
             make_plan(fee=fee)
     with pytest.raises(RiskError, match="atr_pct"):
-        make_plan(settings=MISSION, atr_pct=math.nan)
+        make_plan(settings=ABSOLUTE, atr_pct=math.nan)
     with pytest.raises(RiskError, match="target_price"):
         make_plan("short", atr=40.0)  # a target of 3 ATR would lie below zero
 
 
-def test_mission_set_does_not_need_the_ratio(make_plan):
-    assert make_plan(settings=MISSION, atr_ratio=math.nan).stop_fraction > 0
+def test_absolute_set_does_not_need_the_ratio(make_plan):
+    assert make_plan(settings=ABSOLUTE, atr_ratio=math.nan).stop_fraction > 0
 
 
 @pytest.mark.parametrize("side", ["long", "short"])

@@ -51,6 +51,9 @@ def test_nothing_after_now_is_shown(tape, market):
     np.testing.assert_array_equal(values[:-1], market[["open", "high", "low", "close", "volume"]].iloc[:50])
     assert values[-1, VOLUME] == pytest.approx(market["volume"].iloc[50] / 2)
     assert values[-1, CLOSE] == tape.price(now)
+    for start_ms, end_ms in ((0, now + DAY_MS), (None, now + DAY_MS), (0, None)):  # nor when it is asked for
+        assert tape.candles("1h", start_ms, end_ms, 500, now)[0].tolist() == times.tolist()
+    assert len(tape.candles("1h", now + 1, now + DAY_MS, 500, now)[0]) == 0
 
 
 def test_a_long_candle_forms_from_the_short_ones_seen_so_far(tape, market):
