@@ -123,6 +123,8 @@ def prediction_inputs(config: Mapping[str, Any], settings: Any) -> dict[str, Any
     return {
         "timeframe": config.get("timeframe"),
         "trading_mode": config.get("trading_mode", "spot"),
+        # stored predictions are found by coin and time alone: those of other candles must not answer
+        "datadir": str(config.get("datadir", "")),
         "freqai": freqai,
         "forecaster_version": GRUForecaster.VERSION,
         "adaptive.indicators": dict(config.get("adaptive", {}).get("indicators", {})),

@@ -9,6 +9,8 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 DIGITS = 12
+# In a FreqAI identifier folder: what its models and predictions were made from.
+FINGERPRINT_FILE = "forecaster.json"
 
 
 def fingerprint(settings: Any) -> str:

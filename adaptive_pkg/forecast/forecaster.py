@@ -138,9 +138,11 @@ class GRUForecaster:
         same = initial is not None and (initial.shape, initial.feature_names) == (shape, span.feature_names)
         result = train(*parts, shape, settings, initial.weights if same else None)
         model = cls(result.weights, shape, feature_scaling, label_scaling, span, epochs=len(result.epochs))
+        rows = np.flatnonzero(span.validation)
+        raw = predict_windows(model.weights, shape, x, rows, span.window)
         if settings.shrink_to_skill:
-            model.gains = model._supported_gains(span, x)
-        model.validation = model._validate(span, x)
+            model.gains = _fit_gains(raw, label_scaling.apply(span.labels[rows]), span.horizon)
+        model.validation = model._validate(raw, span.labels[rows])
         return model
 
     def predict(self, features: pd.DataFrame, dates: pd.Series) -> Forecast:
@@ -180,30 +182,16 @@ class GRUForecaster:
         return Forecast(values[lead:], valid[lead:])
 
     def _outputs(self, scaled: NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
-        raw = predict_windows(self.weights, self.shape, scaled, ends, self.window)
+        return self._labels(predict_windows(self.weights, self.shape, scaled, ends, self.window))
+
+    def _labels(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.round(self.label_scaling.undo(raw * self.gains), DECIMALS)
 
-    def _supported_gains(self, span: TrainingSpan, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Slope of actual on forecast over the validation rows, shrunk like `_fit_labels`, within 0 … 1.
-
-        An output that says nothing about later candles forecasts its mean instead of noise.
-        """
-        rows = np.flatnonzero(span.validation)
-        forecast = predict_windows(self.weights, self.shape, scaled, rows, self.window)
-        actual = self.label_scaling.apply(span.labels[rows])
-        power = np.maximum((forecast**2).mean(axis=0), 1e-12)
-        slope = (forecast * actual).mean(axis=0) / power
-        noise = ((actual - slope * forecast) ** 2).mean(axis=0)
-        t_squared = slope**2 * power / np.maximum(noise, 1e-12) * len(rows) / span.horizon
-        return np.clip(slope * _supported(t_squared), 0.0, 1.0)
-
-    def _validate(self, span: TrainingSpan, scaled: NDArray[np.float64]) -> Validation:
-        rows = np.flatnonzero(span.validation)
-        actual = span.labels[rows]
-        errors = (self._outputs(scaled, rows) - actual) / self.label_scaling.scale
+    def _validate(self, raw: NDArray[np.float64], actual: NDArray[np.float64]) -> Validation:
+        errors = (self._labels(raw) - actual) / self.label_scaling.scale
         zero = actual / self.label_scaling.scale
         return Validation(
-            len(rows), tuple((errors**2).mean(axis=0).tolist()), tuple((zero**2).mean(axis=0).tolist())
+            len(raw), tuple((errors**2).mean(axis=0).tolist()), tuple((zero**2).mean(axis=0).tolist())
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -242,6 +230,20 @@ def _fit_labels(span: TrainingSpan) -> Scaling:
     mean, scale = labels.mean(axis=0), labels.std(axis=0)
     t_squared = (mean / scale) ** 2 * len(labels) / span.horizon
     return Scaling(mean * _supported(t_squared), scale)
+
+
+def _fit_gains(
+    forecast: NDArray[np.float64], actual: NDArray[np.float64], horizon: int
+) -> NDArray[np.float64]:
+    """Slope of actual on forecast (m, l, scaled) over validation rows, shrunk like `_fit_labels`, in 0 … 1.
+
+    An output that says nothing about later candles forecasts its mean instead of noise.
+    """
+    power = np.maximum((forecast**2).mean(axis=0), 1e-12)
+    slope = (forecast * actual).mean(axis=0) / power
+    noise = ((actual - slope * forecast) ** 2).mean(axis=0)
+    t_squared = slope**2 * power / np.maximum(noise, 1e-12) * len(forecast) / horizon
+    return np.clip(slope * _supported(t_squared), 0.0, 1.0)
 
 
 def _supported(t_squared: NDArray[np.float64]) -> NDArray[np.float64]:

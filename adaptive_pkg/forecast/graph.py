@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -40,12 +41,11 @@ def _tensorflow() -> Any:
         raise ForecastError(
             f"TensorFlow cannot be imported ({error}); install the bundle's requirements"
         ) from None
-    try:
+    # RuntimeError: somebody used TensorFlow before us, and its threads cannot be changed any more
+    with suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         tf.config.set_visible_devices([], "GPU")
-    except RuntimeError:
-        pass  # somebody used TensorFlow before us; its threads cannot be changed any more
     return tf
 
 

@@ -7,9 +7,11 @@ of its own window, so it is the same number in a backtest slice, in a live tail 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from adaptive_pkg.errors import ForecastError
 from adaptive_pkg.forecast.windows import consecutive
@@ -97,12 +99,20 @@ def predict_windows(
     out = np.empty((len(ends), shape.outputs))
     if not len(ends):
         return out
-    for start, stop in consecutive(ends, BLOCK_WINDOWS):
-        first, last = ends[start] - window + 1, ends[stop - 1]
-        state = _run_layers(recurrent, rows[first : last + 1], stop - start, window)
-        hidden = np.maximum(state @ dense_kernel + dense_bias, 0.0)
-        out[start:stop] = hidden @ output_kernel + output_bias
+    # Products this small gain nothing from a second BLAS thread and lose a factor of five to its spinning
+    # when the cores are shared, as they are while a bot trains and predicts.
+    with _blas().limit(limits=1, user_api="blas"):
+        for start, stop in consecutive(ends, BLOCK_WINDOWS):
+            first, last = ends[start] - window + 1, ends[stop - 1]
+            state = _run_layers(recurrent, rows[first : last + 1], stop - start, window)
+            hidden = np.maximum(state @ dense_kernel + dense_bias, 0.0)
+            out[start:stop] = hidden @ output_kernel + output_bias
     return out
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def _run_layers(

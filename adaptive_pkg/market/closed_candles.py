@@ -30,8 +30,8 @@ class PairCandles:
         return bisect_right(self.starts, now.timestamp() - self.timeframe_seconds) - 1
 
     def first_since(self, moment: datetime) -> int:
-        """Index of the candle that is open at `moment` (the entry candle of a trade opened then)."""
-        return bisect_right(self.starts, moment.timestamp()) - 1
+        """Index of the first candle that closes after `moment` (a trade's entry candle), there yet or not."""
+        return self.last_closed(moment) + 1
 
     def index_after(self, start: int) -> int:
         """Index of the first candle that starts after `start` (seconds since 1970)."""

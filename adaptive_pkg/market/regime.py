@@ -42,6 +42,11 @@ class RegimeFrame:
     def __len__(self) -> int:
         return len(self.codes)
 
+    @property
+    def tradable_codes(self) -> np.ndarray:
+        """`codes`, with −1 (no regime) where a metric is missing: a warm-up is nothing to trade in."""
+        return np.where(self.valid, self.codes, np.int8(-1))
+
 
 @dataclass(frozen=True)
 class RegimeReading:

@@ -61,7 +61,8 @@ def decide_entries(
     """Turn the rules' candidates into decisions, each refusal with its reason.
 
     Args:
-        frame: candles with indicator columns. regime_codes, regime_confidence: (n,) from the detector.
+        frame: candles with indicator columns. regime_codes: (n,) `RegimeFrame.tradable_codes`.
+        regime_confidence: (n,) from the detector.
         forecast_sigma: (n,) forecast return in σ, NaN where there is none; None without a forecaster.
     """
     presets = {regime: settings.preset(regime) for regime in Regime}

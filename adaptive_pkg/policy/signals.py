@@ -55,7 +55,7 @@ def entry_candidates(
 
     Args:
         frame: candles with the indicator columns SIGNAL_COLUMNS.
-        regime_codes: int (n,), Regime.code of each candle.
+        regime_codes: int (n,), Regime.code of each candle; −1 where nothing may be traded.
         presets: preset of every regime.
         can_short: False leaves every short candidate out (spot).
 

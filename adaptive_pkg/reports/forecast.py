@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from adaptive_pkg.errors import DataError
+from adaptive_pkg.forecast.fingerprint import FINGERPRINT_FILE
 from adaptive_pkg.forecast.skill import Skill, directional_accuracy, price_mape, relative_mae
 from adaptive_pkg.forecast.targets import (
     LOG_VOLATILITY,
@@ -95,8 +97,9 @@ def score_predictions(
         model_folder: user_data/models/<identifier>. start, end: span of the backtest.
 
     Raises:
-        DataError: no predictions there for any pair.
+        DataError: no predictions there for any pair, or they were made on the candles of another folder.
     """
+    _check_source(model_folder, datadir)
     scores = []
     for pair in pairs:
         predictions = _predictions(model_folder, pair, start, end)
@@ -110,6 +113,16 @@ def score_predictions(
             f"{end:%Y-%m-%d}; run the backtest with FreqAI first"
         )
     return ForecastScores(horizon, timeframe, scores)
+
+
+def _check_source(model_folder: Path, datadir: Path) -> None:
+    mark = model_folder / FINGERPRINT_FILE
+    made_on = json.loads(mark.read_text())["inputs"].get("datadir") if mark.is_file() else None
+    if made_on and Path(made_on).resolve() != datadir.resolve():
+        raise DataError(
+            f"{model_folder}: its predictions were made on the candles in {made_on}, not {datadir}; "
+            f"give --datadir {made_on}, or --result for a backtest on {datadir}"
+        )
 
 
 def _predictions(folder: Path, pair: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame | None:

@@ -37,6 +37,7 @@ class TradeHistory:
         self.ledger = TradeLedger()
         self._source: Sequence[FinishedTrade] | None = None
         self._read = 0
+        self._useless: set[int] = set()  # a look-up each, so none is asked twice
 
     def follow(self, trades: Sequence[FinishedTrade], now: datetime) -> TradeLedger:
         """Read on in an append-only list (a backtest's) and return the ledger as of strictly before `now`."""
@@ -65,16 +66,15 @@ class TradeHistory:
 
     def _record_new(self, trades: Sequence[FinishedTrade]) -> None:
         for trade in trades:
-            if trade.id not in self.ledger:
+            if trade.id not in self.ledger and trade.id not in self._useless:
                 self._record(trade)
 
     def _record(self, trade: FinishedTrade) -> None:
         """Queue one trade. Trades that are not ours (no regime in the tag, no stop plan) teach nothing."""
         regime = self._regime_of(trade.enter_tag)
-        if regime is None:
-            return
-        r_multiple = self._r_multiple_of(trade)
+        r_multiple = None if regime is None else self._r_multiple_of(trade)
         if r_multiple is None:
+            self._useless.add(trade.id)
             return
         self.ledger.record(
             ClosedTrade(trade.id, trade.close_date_utc, regime, r_multiple, trade.close_profit_abs)

@@ -67,6 +67,8 @@ class EntryPlanner:
         self, candles: Candles, at: int, *, side: str, price: float, regime: Regime | None, fee: float | None
     ) -> StopPlan:
         """The stop plan from candle `at`, wherever the price is: for a trade that is already open."""
+        if at < 0:
+            raise RiskError("no candle had closed when the trade opened; its last stop stays")
         regime = regime or Regime.from_code(candles.column("regime")[at])
         return plan_stop(
             side,

@@ -76,7 +76,7 @@ class StopBook:
         if first <= last:
             closes, atrs = candles.column("close"), candles.column("atr")
             state = entry.state
-            for index in range(max(first, 0), last + 1):
+            for index in range(first, last + 1):
                 state = advance(entry.plan, state, closes[index], atrs[index])
             entry.state = state
             entry.seen = candles.starts[last]

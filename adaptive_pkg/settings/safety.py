@@ -9,6 +9,9 @@ from typing import Any
 from adaptive_pkg.errors import SettingsError
 
 MIN_JWT_KEY = 32
+PUBLIC_JWT_KEY = (
+    "somethingRandomSomethingRandom123"  # freqtrade's schema fills it in where the key is missing
+)
 
 
 def check_api_server(config: Mapping[str, Any]) -> None:
@@ -26,7 +29,7 @@ def check_api_server(config: Mapping[str, Any]) -> None:
     if config.get("dry_run", True) and ip_address(address).is_loopback:
         return
     for key, least in (("password", 1), ("jwt_secret_key", MIN_JWT_KEY)):
-        if len(str(api.get(key, ""))) < least:
+        if len(value := str(api.get(key, ""))) < least or value == PUBLIC_JWT_KEY:
             raise SettingsError(
                 f"api_server.{key}: missing, and the API listens on {address} "
                 f"with dry_run {config.get('dry_run', True)}; set FREQTRADE__API_SERVER__{key.upper()} in "

@@ -128,10 +128,20 @@ def _simulate(
 
     log_open = np.concatenate([[np.log(plan.start_price)], log_close[:-1]])
     frame = _candles(log_open, log_close, sigma, own)
+    frame = _on_ticks(frame)
     frame.insert(0, "date", pd.date_range(start, periods=candles, freq=pd.Timedelta(hours=hours), unit="ms"))
     frame["volume"] = _volume(plan, frame, sigma, codes, table, hours, own)
     frame["regime"] = np.array([r.value for r in regimes], dtype=object)[codes]
     return _cut_gaps(frame, plan.gaps, own)
+
+
+def _on_ticks(prices: pd.DataFrame) -> pd.DataFrame:
+    """Prices to six significant digits, as an exchange would quote them; keeps every order between them."""
+    decimals = 5 - np.floor(np.log10(prices.to_numpy()))
+    # dividing by a power of ten, not multiplying by its inverse, gives the nearest float to the decimal
+    scale = 10.0 ** np.abs(decimals)
+    whole = np.where(decimals >= 0, prices * scale, prices / scale).round()
+    return pd.DataFrame(np.where(decimals >= 0, whole / scale, whole * scale), columns=prices.columns)
 
 
 def _regime_path(

@@ -316,3 +316,10 @@ def test_settings_are_part_of_the_answer_not_of_the_call_count():
     first = detector.detect(random_metrics(1))
     detector.detect(random_metrics(2))
     np.testing.assert_array_equal(detector.detect(random_metrics(1)).codes, first.codes)
+
+
+def test_candles_without_all_metrics_have_no_tradable_regime(random_candles):
+    frame = compute_indicators(random_candles(900), IndicatorSettings())
+    regimes = MarketRegimeDetector(RegimeSettings()).detect(frame)
+    assert (regimes.tradable_codes[:700] == -1).all()
+    assert (regimes.tradable_codes[regimes.valid] == regimes.codes[regimes.valid]).all()

@@ -1,5 +1,6 @@
 """The summary of a backtest is right in every figure, on trades small enough to count by hand."""
 
+import json
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from adaptive_pkg.enums import Regime
 from adaptive_pkg.errors import DataError
+from adaptive_pkg.forecast.fingerprint import FINGERPRINT_FILE
 from adaptive_pkg.forecast.targets import LOG_VOLATILITY, RETURN_SIGMA, future_return_sigma
 from adaptive_pkg.market.indicators import compute_indicators
 from adaptive_pkg.reports.backtest import ALL, report_backtest, results_by_regime
@@ -111,6 +113,23 @@ def test_predictions_of_no_pair_are_an_error_that_says_where_they_were_sought(tm
         score_predictions(
             tmp_path / "model",
             tmp_path,
+            ["BTC/USDT"],
+            "1h",
+            horizon=12,
+            start=pd.Timestamp("2023-01-01", tz="UTC"),
+            end=pd.Timestamp("2023-02-01", tz="UTC"),
+            indicators=IndicatorSettings(),
+        )
+
+
+def test_predictions_made_on_other_candles_are_not_scored_on_these(tmp_path):
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / FINGERPRINT_FILE).write_text(json.dumps({"inputs": {"datadir": str(tmp_path / "synthetic")}}))
+    with pytest.raises(DataError, match=r"made on the candles in .*synthetic, not .*real"):
+        score_predictions(
+            model,
+            tmp_path / "real",
             ["BTC/USDT"],
             "1h",
             horizon=12,

@@ -41,8 +41,13 @@ def test_candles_are_possible_for_any_seed(seed, dof, timeframe, price):
     assert (frame["high"] >= ohlc[["open", "close"]].max(axis=1)).all()
     assert (frame["low"] <= ohlc[["open", "close"]].min(axis=1)).all()
     assert (frame["volume"] > 0).all()
-    assert frame["open"].iloc[0] == pytest.approx(price)
+    assert frame["open"].iloc[0] == float(f"{price:.5e}")  # quoted to six significant digits
     assert np.allclose(frame["open"].iloc[1:], frame["close"].iloc[:-1])
+
+
+def test_prices_are_quoted_to_six_significant_digits():
+    ohlc = simulate_market("XRP/USDT", 2_000, seed=4)[["open", "high", "low", "close"]].to_numpy().ravel()
+    assert all(value == float(f"{value:.5e}") for value in ohlc)
 
 
 def test_the_same_seed_gives_the_same_frame_and_another_seed_does_not():

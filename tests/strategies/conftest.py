@@ -1,4 +1,4 @@
-"""The real freqtrade around the real strategy: its config loading, resolver and backtesting, on a loopback venue."""
+"""The real freqtrade around the real strategy: its config loading, resolver and backtesting, offline."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -18,9 +19,16 @@ from freqtrade.commands.optimize_commands import setup_optimize_configuration
 from freqtrade.enums import RunMode
 from freqtrade.misc import deep_merge_dicts
 from freqtrade.optimize.backtesting import Backtesting
-from freqtrade.persistence import LocalTrade, Trade, enable_database_use
+from freqtrade.persistence import (
+    CustomDataWrapper,
+    LocalTrade,
+    Trade,
+    disable_database_use,
+    enable_database_use,
+)
 from freqtrade.resolvers import ExchangeResolver, StrategyResolver
 
+from adaptive_pkg.risk.stops import StopPlan
 from adaptive_pkg.simulator.candles import write_candles
 from adaptive_pkg.simulator.market import simulate_markets
 from adaptive_pkg.simulator.venue import loopback_venue
@@ -28,6 +36,8 @@ from adaptive_pkg.simulator.venue import loopback_venue
 CANDLES = 2_500  # 837 of them are the strategy's startup
 SPOT = ["BTC/USDT", "SOL/USDT"]
 PERPETUAL = ["BTC/USDT:USDT", "SOL/USDT:USDT"]
+PRICES = ("open", "high", "low", "close")
+DECIMALS = {"BTC": 2, "SOL": 3}
 RULES_ONLY = {"freqai": {"enabled": False}}
 SPOT_CONFIG = {**RULES_ONLY, "exchange": {"pair_whitelist": SPOT}}
 FUTURES_CONFIG = {
@@ -45,6 +55,7 @@ class BacktestRun:
     strategy: Any
     results: dict[str, Any]
     trades: list[LocalTrade]
+    plans: dict[int, StopPlan]  # by trade id, as stored with the trade
 
     @property
     def decisions(self) -> list[tuple]:
@@ -82,7 +93,9 @@ def strategy_dir(project_root: Path, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def market() -> dict[str, pd.DataFrame]:
-    return simulate_markets([*SPOT, *PERPETUAL], CANDLES, seed=3)
+    """Candles on a price grid, as an exchange's are: freqtrade takes the tick from them."""
+    frames = simulate_markets([*SPOT, *PERPETUAL], CANDLES, seed=3)
+    return {pair: frame.round(dict.fromkeys(PRICES, DECIMALS[pair[:3]])) for pair, frame in frames.items()}
 
 
 @pytest.fixture(scope="session")
@@ -90,11 +103,16 @@ def datadir(market, tmp_path_factory) -> Path:
     """Spot and perpetual candles, with the mark prices and the funding that futures need."""
     folder = tmp_path_factory.mktemp("candles")
     write_candles(market, folder, "1h")
-    add_futures_extras(market, folder)
+    _add_futures_extras(market, folder)
     return folder
 
 
-def add_futures_extras(market: Mapping[str, pd.DataFrame], folder: Path) -> None:
+@pytest.fixture(scope="session")
+def add_futures_extras() -> Callable[[Mapping[str, pd.DataFrame], Path], None]:
+    return _add_futures_extras
+
+
+def _add_futures_extras(market: Mapping[str, pd.DataFrame], folder: Path) -> None:
     for pair, frame in market.items():
         if ":" in pair:
             stem = pair.replace("/", "_").replace(":", "_")
@@ -111,8 +129,10 @@ def venue(datadir):
 
 
 @pytest.fixture(scope="session")
-def make_config(project_root, strategy_dir, datadir, venue, tmp_path_factory) -> Callable[..., dict[str, Any]]:
-    """`make_config(overlay, …)`: what `freqtrade backtesting -c user_data/config.json -c overlay` would read."""
+def make_config(
+    project_root, strategy_dir, datadir, venue, tmp_path_factory
+) -> Callable[..., dict[str, Any]]:
+    """`make_config(overlay, …)`: what `freqtrade -c user_data/config.json -c overlay` would read."""
     folder = tmp_path_factory.mktemp("user_data")
 
     def make(*overlays: Mapping[str, Any], datadir: Path = datadir) -> dict[str, Any]:
@@ -142,6 +162,11 @@ def make_config(project_root, strategy_dir, datadir, venue, tmp_path_factory) ->
 
 
 @pytest.fixture(scope="session")
+def futures_config() -> dict[str, Any]:
+    return FUTURES_CONFIG
+
+
+@pytest.fixture(scope="session")
 def load_strategy() -> Callable[[dict[str, Any]], Any]:
     return StrategyResolver.load_strategy
 
@@ -162,20 +187,24 @@ def exchange_of() -> Callable[[dict[str, Any]], Any]:
 
 @pytest.fixture(scope="session")
 def run_backtest(exchange_of) -> Callable[..., BacktestRun]:
-    """`run_backtest(config, prepare)`: freqtrade's own backtest; `prepare(strategy)` may watch or bend it."""
+    """`run_backtest(config, prepare, repeats)`: freqtrade's own; `prepare(strategy)` may watch or bend it."""
 
-    def run(config: dict[str, Any], prepare: Callable[[Any], None] = lambda strategy: None) -> BacktestRun:
+    def run(
+        config: dict[str, Any], prepare: Callable[[Any], None] = lambda strategy: None, repeats: int = 1
+    ) -> BacktestRun | list[BacktestRun]:
         backtesting = Backtesting(deepcopy(config), exchange=exchange_of(config))
         prepare(backtesting.strategylist[0])
-        return again(backtesting)
+        runs = [once(backtesting) for _ in range(repeats)]
+        return runs[0] if repeats == 1 else runs
 
-    def again(backtesting: Backtesting) -> BacktestRun:
+    def once(backtesting: Backtesting) -> BacktestRun:
         data, timerange = backtesting.load_bt_data()
         backtesting.backtest_one_strategy(backtesting.strategylist[0], data, timerange)
+        trades = list(Trade.get_trades_proxy(is_open=False))
+        plans = {trade.id: StopPlan.from_dict(trade.get_custom_data("adaptive plan")) for trade in trades}
         content = backtesting.all_bt_content["AdaptiveGRU"]
-        return BacktestRun(backtesting.strategylist[0], content, list(Trade.get_trades_proxy(is_open=False)))
+        return BacktestRun(backtesting.strategylist[0], content, trades, plans)
 
-    run.again = again
     return run
 
 
@@ -183,3 +212,48 @@ def run_backtest(exchange_of) -> Callable[..., BacktestRun]:
 def default_run(make_config, run_backtest) -> BacktestRun:
     """The shipped config, rules only, on the synthetic spot market."""
     return run_backtest(make_config())
+
+
+@pytest.fixture(scope="session")
+def analyse() -> Callable[..., pd.DataFrame]:
+    """`analyse(strategy, candles, pair)`: what the three populate_* methods make of candles, in order."""
+
+    def run(strategy: Any, candles: pd.DataFrame, pair: str = SPOT[0]) -> pd.DataFrame:
+        frame = candles[["date", "open", "high", "low", "close", "volume"]].copy()
+        frame = strategy.advise_indicators(frame, {"pair": pair})
+        frame = strategy.advise_entry(frame, {"pair": pair})
+        return strategy.advise_exit(frame, {"pair": pair})
+
+    return run
+
+
+@pytest.fixture
+def trader(make_config, load_strategy, market, analyse) -> Iterator[Any]:
+    """A strategy with one analysed pair, 9,900 USDT and no history, as before a backtest's first trade."""
+    disable_database_use("1h")
+    Trade.reset_trades()
+    CustomDataWrapper.reset_custom_data()
+    strategy = load_strategy(make_config())
+    strategy.dp = SimpleNamespace(runmode=RunMode.BACKTEST)
+    strategy.wallets = SimpleNamespace(get_total_stake_amount=lambda: 9_900.0)
+    strategy.ft_bot_start()
+    strategy.frame = analyse(strategy, market[SPOT[0]])
+    yield strategy
+    Trade.reset_trades()
+    CustomDataWrapper.reset_custom_data()
+
+
+@pytest.fixture
+def make_trade() -> Callable[..., LocalTrade]:
+    """`make_trade(**fields)`: an open long of 0.1 BTC at 30,000, as freqtrade keeps one in a backtest."""
+
+    def make(**fields: Any) -> LocalTrade:
+        values = {
+            "id": 1, "pair": SPOT[0], "open_rate": 30_000.0, "amount": 0.1, "stake_amount": 3_000.0,
+            "open_date": pd.Timestamp("2023-02-20 10:00", tz="UTC").to_pydatetime(), "leverage": 1.0,
+            "fee_open": 0.001, "fee_close": 0.001, "is_open": True, "is_short": False,
+            "enter_tag": "strong_trend.breakout", "exchange": "binance",
+        }  # fmt: skip
+        return LocalTrade(**{**values, **fields})
+
+    return make

@@ -26,11 +26,10 @@ from adaptive_pkg.forecast.contract import (
     extra_returns,
     prediction_inputs,
 )
+from adaptive_pkg.forecast.fingerprint import FINGERPRINT_FILE
 from adaptive_pkg.settings import load_forecast_settings
 
 logger = logging.getLogger(__name__)
-
-FINGERPRINT_FILE = "forecaster.json"
 
 
 class GRURegressor(BaseRegressionModel):

@@ -98,7 +98,8 @@ class AdaptiveGRU(IStrategy):
         written = self.config.get("adaptive", {}).get("regime", {})
         for name in self.REGIME_PARAMETERS:
             if name in written and name not in from_file:
-                getattr(self, name).value = getattr(self.settings.regime, name)
+                # not `value`: its setter rounds to the grid that hyperopt searches
+                getattr(self, name)._value = getattr(self.settings.regime, name)
         if self._live:
             check_api_server(self.config)
 
@@ -138,7 +139,7 @@ class AdaptiveGRU(IStrategy):
         regimes = MarketRegimeDetector(regime_settings).detect(dataframe)
         decisions = decide_entries(
             dataframe,
-            regimes.codes,
+            regimes.tradable_codes,
             regimes.confidence,
             self.settings,
             can_short=self.can_short,
@@ -245,15 +246,14 @@ class AdaptiveGRU(IStrategy):
 
     def plot_annotations(self, pair, start_date, end_date, dataframe: DataFrame, **kwargs) -> list:
         """Shade the chart by regime."""
-        return (
-            regime_bands(dataframe["date"], dataframe["regime"].to_numpy()) if "regime" in dataframe else []
-        )
+        return regime_bands(dataframe) if "regime" in dataframe else []
 
     # --- helpers -------------------------------------------------------------------------------------
 
     @property
     def _live(self) -> bool:
-        return self.dp is not None and self.dp.runmode in (RunMode.LIVE, RunMode.DRY_RUN)
+        dp = getattr(self, "dp", None)  # freqtrade sets it after the strategy is built
+        return dp is not None and dp.runmode in (RunMode.LIVE, RunMode.DRY_RUN)
 
     @property
     def _horizon(self) -> int:
@@ -296,13 +296,14 @@ class AdaptiveGRU(IStrategy):
         return read(Trade.get_trades_proxy(is_open=False), now)
 
     def _r_multiple(self, trade: Trade) -> float | None:
+        notional = trade.stake_amount * (trade.leverage or 1.0)
         try:
-            plan = self._stop_plan(trade)
+            return self._stop_plan(trade).r_multiple(trade.close_profit_abs, notional)
         except Exception as error:
             logger.warning(f"{trade.pair}: closed trade {trade.id} is left out of sizing: {error}")
             return None
-        self.stops.drop(_key(trade))
-        return plan.r_multiple(trade.close_profit_abs, trade.stake_amount * (trade.leverage or 1.0))
+        finally:
+            self.stops.drop(_key(trade))
 
     def _refuse(self, pair: str, error: Exception) -> None:
         """Say why an entry is refused. What is not one of our own errors is a defect: show where."""
