@@ -119,16 +119,15 @@ class AdaptiveGRU(IStrategy):
         )
 
     def populate_indicators(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
+        if self.uses_forecast:  # first, on bare candles: FreqAI copies every column it is handed
+            dataframe = self.freqai.start(dataframe, metadata, self)
         dataframe = compute_indicators(dataframe, self.settings.indicators)
         levels = nearest_levels(dataframe, self.settings.indicators.reference_period)
         dataframe = dataframe.assign(**{name: levels[name] for name in levels})
         if self.uses_forecast:
-            dataframe = self.freqai.start(dataframe, metadata, self)
-            known = dataframe["do_predict"] == 1
-            dataframe["forecast_sigma"] = dataframe[RETURN_SIGMA].where(known)
-            dataframe["forecast_close"] = forecast_price(
-                dataframe["close"], dataframe["forecast_sigma"], dataframe["sigma"], self._horizon
-            )
+            forecast = dataframe[RETURN_SIGMA].where(dataframe["do_predict"] == 1)
+            price = forecast_price(dataframe["close"], forecast, dataframe["sigma"], self._horizon)
+            dataframe = dataframe.assign(forecast_sigma=forecast, forecast_close=price)
         return dataframe
 
     # --- entries and exits ---------------------------------------------------------------------------
