@@ -15,12 +15,12 @@ WORKDIR /adaptive
 COPY --chown=adaptive:adaptive requirements.lock requirements-uv.lock ./
 RUN python -m venv .venv \
     && .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock \
-    && .venv/bin/uv pip install --no-cache --python .venv/bin/python --require-hashes -r requirements.lock
+    && .venv/bin/uv pip install --system-certs --no-cache --python .venv/bin/python --require-hashes -r requirements.lock
 
 COPY --chown=adaptive:adaptive pyproject.toml README.md Makefile ./
 COPY --chown=adaptive:adaptive adaptive_pkg adaptive_pkg
 COPY --chown=adaptive:adaptive user_data user_data
-RUN .venv/bin/uv pip install --python .venv/bin/python --no-deps --no-build-isolation --editable . \
+RUN .venv/bin/uv pip install --system-certs --python .venv/bin/python --no-deps --no-build-isolation --editable . \
     && touch .venv/.ready
 
 ENV PATH="/adaptive/.venv/bin:$PATH"
