@@ -13,7 +13,7 @@ import numpy as np
 from adaptive_pkg.errors import DataError
 
 Z95 = 1.959963984540054
-RESAMPLES = 2000
+RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,20 @@ def mean_difference(
     weight = np.asarray(chosen, dtype=float)
     terms = np.column_stack([weight, weight * values, 1 - weight, (1 - weight) * values])
     return _bootstrap(terms, blocks, rng, lambda s: s[..., 1] / s[..., 0] - s[..., 3] / s[..., 2])
+
+
+def mean_difference_within(
+    values: np.ndarray, chosen: np.ndarray, group: np.ndarray, blocks: np.ndarray, rng: np.random.Generator
+) -> Estimate:
+    """`mean_difference` at equal group (the coefficient of `chosen` beside one intercept per group)."""
+    (values,) = _columns(values=values, blocks=blocks)
+    _, index = np.unique(group, return_inverse=True)
+    count = np.bincount(index)
+    picked = np.asarray(chosen, dtype=float)
+    picked = picked - (np.bincount(index, weights=picked) / count)[index]
+    values = values - (np.bincount(index, weights=values) / count)[index]
+    terms = np.column_stack([picked * values, picked * picked])
+    return _bootstrap(terms, blocks, rng, lambda s: s[..., 0] / s[..., 1])
 
 
 def mean_estimate(values: np.ndarray, blocks: np.ndarray, rng: np.random.Generator) -> Estimate:

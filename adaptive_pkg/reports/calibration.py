@@ -24,6 +24,7 @@ from adaptive_pkg.policy.calibration import (
     brier,
     decile_edges,
     mean_difference,
+    mean_difference_within,
     monotonicity,
     reliability,
     walk_forward_isotonic,
@@ -94,6 +95,7 @@ class CalibrationReport:
     spearman: Estimate
     spearman_by_week: Estimate
     taken_less_refused_r: Estimate | None
+    taken_less_refused_r_at_equal_regime: Estimate | None
     forward: WalkForward | None
 
     @property
@@ -229,6 +231,9 @@ def build_report(trades: ScoredTrades, timeframe: str, settings: AdaptiveSetting
         spearman=monotonicity(score, r, day, rng),
         spearman_by_week=monotonicity(score, r, week, rng),
         taken_less_refused_r=mean_difference(r, trades.taken, day, rng) if both else None,
+        taken_less_refused_r_at_equal_regime=(
+            mean_difference_within(r, trades.taken, trades.regime, day, rng) if both else None
+        ),
         forward=forward,
     )
 
@@ -289,11 +294,14 @@ def _bins_table(title: str, rows: list[ReliabilityBin]) -> Table:
 
 
 def _selection(report: CalibrationReport) -> str:
-    gap = report.taken_less_refused_r
-    if gap is None:
+    gap, within = report.taken_less_refused_r, report.taken_less_refused_r_at_equal_regime
+    if gap is None or within is None:
         return "The thresholds took all candidates or none: there is nothing to compare."
     verdict = {1: "chose better trades", 0: "made no reliable difference", -1: "chose worse trades"}[gap.sign]
-    return f"The thresholds {verdict}: taken less refused {_interval(gap, '+.3f')} R a trade."
+    return (
+        f"The thresholds {verdict}: taken less refused {_interval(gap, '+.3f')} R a trade; within one regime, "
+        f"so by the score alone, {_interval(within, '+.3f')}."
+    )
 
 
 def _probability(report: CalibrationReport) -> str:
