@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo   install, then backtest AdaptiveGRU on a synthetic market (about 5 minutes)"
+	@echo "make demo   install, then backtest AdaptiveGRU on a synthetic market (about 2 minutes)"
 	@echo "make test   install, then lint and run the test suite"
 	@echo "make bench  the benchmarks whose figures stand in the README (needs real candles, see there)"
 	@echo "make lock   resolve the dependencies anew into requirements.lock"
