@@ -3,6 +3,8 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 INSTALLER ?= uv
+# candles for the benchmarks, freqtrade's feather files
+DATA ?= user_data/data/binance
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -13,7 +15,7 @@ READY := $(VENV)/.ready
 help:
 	@echo "make demo   install, then backtest AdaptiveGRU on a synthetic market (about 2 minutes)"
 	@echo "make test   install, then lint and run the test suite"
-	@echo "make bench  the benchmarks whose figures stand in the README (needs real candles, see there)"
+	@echo "make bench  the benchmarks in the README; DATA=DIR names the folder of candles"
 	@echo "make lock   resolve the dependencies anew into requirements.lock"
 
 install: $(READY)
@@ -42,8 +44,8 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 
 bench: $(READY)
-	$(BIN)/adaptive bench rules
 	$(BIN)/adaptive bench regimes
+	$(BIN)/adaptive bench rules --datadir $(DATA)
 
 lock:
 	test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.lock; }
