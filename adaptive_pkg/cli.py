@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,23 @@ def _parser() -> argparse.ArgumentParser:
     summary.add_argument("--json", type=Path, dest="json_path", help="write every printed figure here")
     summary.set_defaults(run=_summary)
 
+    for name, run, what in (
+        ("calibration", _calibration, "has a higher confidence score meant a better trade?"),
+        ("stops", _stops, "the moving stop beside a fixed one at equal tail loss"),
+    ):
+        judge = commands.add_parser(name, help=what)
+        _add_config(judge)
+        _add_data(judge)
+        judge.add_argument("--timerange", help="freqtrade's form, e.g. 20220101-20231231 (default: all)")
+        judge.set_defaults(run=run)
+
+    kelly = commands.add_parser("kelly", help="the Kelly analysis of a trade database or a backtest result")
+    _add_config(kelly)
+    kelly.add_argument("source", type=Path, help="a freqtrade trade database, or a backtest result zip")
+    kelly.add_argument("--equity", type=float, help="account equity; default: stakes per 1,000")
+    kelly.add_argument("--json", type=Path, dest="json_path", help="write every printed figure here")
+    kelly.set_defaults(run=_kelly)
+
     bench = commands.add_parser("bench", help="measure, as ratios within one run")
     benches = bench.add_subparsers(dest="bench", required=True, metavar="WHAT")
     rules = benches.add_parser("rules", help="rules-only backtest beside freqtrade's SampleStrategy")
@@ -83,6 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     detector.add_argument("--candles", type=int, default=1_000_000)
     detector.add_argument("--json", type=Path, dest="json_path")
     detector.set_defaults(run=_bench_regimes)
+
+    sizing = benches.add_parser("kelly", help="pooled Kelly beside the plain one, on trades of known edge")
+    sizing.add_argument("--paths", type=int, default=1000, help="simulated accounts")
+    sizing.add_argument("--json", type=Path, dest="json_path")
+    sizing.set_defaults(run=_bench_kelly)
 
     settings = commands.add_parser("settings", help="list every setting with its default and bounds")
     settings.set_defaults(run=_settings)
@@ -159,6 +181,47 @@ def _bench_regimes(options: argparse.Namespace) -> int:
     from adaptive_pkg.bench.regimes import bench_regimes
 
     return bench_regimes(options.candles, options.json_path)
+
+
+def _calibration(options: argparse.Namespace) -> int:
+    from adaptive_pkg.reports.calibration import report_calibration
+
+    return _judge(options, report_calibration)
+
+
+def _stops(options: argparse.Namespace) -> int:
+    from adaptive_pkg.reports.stop_quality import report_stop_quality
+
+    return _judge(options, report_stop_quality)
+
+
+def _judge(options: argparse.Namespace, report: Callable[..., int]) -> int:
+    from adaptive_pkg.reports import report_console
+    from adaptive_pkg.settings import load_settings
+
+    return report(
+        options.datadir,
+        options.pairs,
+        options.timeframe,
+        load_settings(_load_config(options)),
+        options.json_path,
+        report_console(),
+        timerange=options.timerange,
+    )
+
+
+def _kelly(options: argparse.Namespace) -> int:
+    from adaptive_pkg.reports.kelly import report_kelly
+    from adaptive_pkg.settings import load_settings
+
+    settings = load_settings(_load_config(options))
+    return report_kelly(options.source, settings, options.equity, options.json_path)
+
+
+def _bench_kelly(options: argparse.Namespace) -> int:
+    from adaptive_pkg.bench.kelly import bench_kelly
+
+    return bench_kelly(options.paths, options.json_path)
 
 
 def _settings(options: argparse.Namespace) -> int:

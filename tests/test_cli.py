@@ -30,6 +30,21 @@ def test_a_mistake_is_said_in_one_line_and_exits_with_2(capsys, tmp_path):
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["calibration", "stops"])
+def test_a_timerange_reaches_the_report(command, monkeypatch, tmp_path):
+    module = {"calibration": "calibration.report_calibration", "stops": "stop_quality.report_stop_quality"}
+    seen = {}
+
+    def fake(datadir, pairs, timeframe, settings, json_path, console, timerange=None):
+        seen.update(datadir=datadir, pairs=pairs, timerange=timerange)
+        return 0
+
+    monkeypatch.setattr(f"adaptive_pkg.reports.{module[command]}", fake)
+    arguments = [command, "--datadir", str(tmp_path), "--pairs", "BTC/USDT", "--timerange", "20220101-"]
+    assert cli.main(arguments) == 0
+    assert seen == {"datadir": tmp_path, "pairs": ["BTC/USDT"], "timerange": "20220101-"}
+
+
 def test_a_bad_setting_in_a_config_is_said_with_its_key(capsys, tmp_path):
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"adaptive": {"profile": "bold"}}))
@@ -37,7 +52,7 @@ def test_a_bad_setting_in_a_config_is_said_with_its_key(capsys, tmp_path):
     assert "adaptive.profile: 'bold'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["unknown"], ["bench"], ["regimes"]])
+@pytest.mark.parametrize("arguments", [[], ["unknown"], ["bench"], ["regimes"], ["kelly"], ["stops"]])
 def test_an_incomplete_command_line_prints_the_usage(arguments, capsys):
     with pytest.raises(SystemExit) as exit_:
         cli.main(arguments)

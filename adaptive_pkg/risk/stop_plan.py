@@ -13,6 +13,8 @@ from adaptive_pkg.errors import RiskError
 from adaptive_pkg.settings import ComponentSettings, Preset, StopSettings
 
 PLAN_VERSION = 1
+# Where a trade's custom data holds its plan; no "_" or "%": freqtrade looks keys up with SQL wildcards.
+PLAN_KEY = "adaptive plan"
 LONG, SHORT = "long", "short"
 
 # (volatility, multiple in ATR): straight lines between, flat outside.

@@ -35,6 +35,7 @@ from adaptive_pkg.reports.chart import PLOT_CONFIG, regime_bands
 from adaptive_pkg.risk.history import TradeHistory
 from adaptive_pkg.risk.planner import CANDLE_COLUMNS, EntryPlanner
 from adaptive_pkg.risk.stop_book import StopBook
+from adaptive_pkg.risk.stop_plan import PLAN_KEY
 from adaptive_pkg.risk.stops import StopPlan, StopState, is_passed
 from adaptive_pkg.settings import RegimeSettings, load_settings
 from adaptive_pkg.settings.safety import check_api_server
@@ -42,7 +43,6 @@ from adaptive_pkg.settings.safety import check_api_server
 logger = logging.getLogger(__name__)
 
 REGIME = RegimeSettings()  # defaults are declared there
-PLAN_KEY = "adaptive plan"  # no "_" or "%": freqtrade looks keys up with SQL wildcards
 
 
 class AdaptiveGRU(IStrategy):
