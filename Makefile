@@ -49,7 +49,7 @@ bench: $(READY)
 
 lock:
 	test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.lock; }
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
+	$(BIN)/uv pip compile --system-certs pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
 		--quiet --upgrade --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
 
 clean:
