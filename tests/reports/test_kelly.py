@@ -15,15 +15,10 @@ from sqlalchemy.orm import Session
 
 from adaptive_pkg.enums import Regime
 from adaptive_pkg.errors import DataError, RiskError
-from adaptive_pkg.reports.kelly import (
-    PLAN_KEY,
-    POOLED,
-    analyse,
-    read_record,
-    record_of_backtest,
-    report_kelly,
-)
+from adaptive_pkg.reports.kelly import POOLED, analyse, report_kelly
+from adaptive_pkg.reports.trade_record import read_record, record_of_backtest
 from adaptive_pkg.risk import ClosedTrade, StopPlan
+from adaptive_pkg.risk.stop_plan import PLAN_KEY
 from adaptive_pkg.settings import AdaptiveSettings
 
 START = datetime(2023, 1, 1, tzinfo=UTC)
