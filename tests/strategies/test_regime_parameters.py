@@ -49,7 +49,9 @@ def test_every_corner_of_the_space_is_a_valid_setting(started):
     strategy = started()
     corners = product(*((getattr(strategy, name).low, getattr(strategy, name).high) for name in NAMES))
     for corner in corners:
-        replace(RegimeSettings(), **dict(zip(NAMES, corner, strict=True)))
+        values = dict(zip(NAMES, corner, strict=True))
+        accepted = replace(RegimeSettings(), **values)  # raises for a corner that is none
+        assert {name: getattr(accepted, name) for name in NAMES} == values
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_the_shipped_config_with_its_strategy_satisfies_freqtrades_schema(shippe
         "user_data_dir": strategy_dir,
     }
     StrategyResolver.load_strategy(config)  # fills in what the strategy declares, such as stoploss
-    validate_config_schema(config)
+    assert validate_config_schema(config)["stoploss"] == -0.10  # raises where the schema is not met
 
 
 def test_the_shipped_config_is_safe_to_start(shipped):
