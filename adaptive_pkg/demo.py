@@ -10,6 +10,7 @@ import pandas as pd
 from rich.table import Table
 
 from adaptive_pkg.enums import Regime
+from adaptive_pkg.market.higher_trend import HIGHER_TIMEFRAMES
 from adaptive_pkg.market.indicators import compute_indicators
 from adaptive_pkg.market.regime import MarketRegimeDetector
 from adaptive_pkg.offline import run_offline
@@ -43,7 +44,7 @@ def run_demo(workdir: Path, seed: int, json_path: Path | None) -> int:
     )
     frames = simulate_markets(PAIRS, candles=candles, seed=seed, timeframe=TIMEFRAME, start=start)
     datadir = workdir / "data" / "binance"
-    write_candles(frames, datadir, TIMEFRAME)
+    write_candles(frames, datadir, TIMEFRAME, also=HIGHER_TIMEFRAMES)
     _print_market(frames, settings, console)
 
     overlay = workdir / "demo.json"

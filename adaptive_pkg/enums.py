@@ -51,6 +51,14 @@ class StopStage(StrEnum):
     TRAILING = "trailing"
 
 
+class RegimeChange(StrEnum):
+    """What happens to an open trade when its pair's regime is no longer the one it was entered in."""
+
+    KEEP = "keep"  # the trade keeps the plan it was entered with; its ladder adds no more
+    TIGHTEN = "tighten"  # the stop also moves to where the new regime's preset would put it
+    EXIT = "exit"  # the trade is closed
+
+
 class SizingMode(StrEnum):
     """What the Kelly fraction is a fraction of."""
 

@@ -12,13 +12,15 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from adaptive_pkg.errors import DataError, SettingsError
+from adaptive_pkg.market.higher_trend import HIGHER_TIMEFRAMES
 from adaptive_pkg.simulator.candles import CandleStore
+from adaptive_pkg.simulator.joined_candles import join_missing
 from adaptive_pkg.simulator.venue import Clock, LoopbackVenue, loopback_venue, wall_clock_ms
 
 __all__ = ["OfflineRun", "loopback_venue", "plan_run", "run_offline"]
@@ -41,6 +43,8 @@ class OfflineRun:
         datadir_named: the folder was named by the user, so it has to exist.
         pairs: pairs to list besides those in the folder.
         candles: (pair, timeframe) that the command replays; timeframe "" where only the strategy knows it.
+        reads_datadir: freqtrade reads the same folder.
+        user_data: freqtrade's folder of that name.
     """
 
     command: str
@@ -51,6 +55,8 @@ class OfflineRun:
     datadir_named: bool
     pairs: tuple[str, ...]
     candles: tuple[tuple[str, str], ...]
+    reads_datadir: bool
+    user_data: Path
 
 
 def run_offline(
@@ -86,6 +92,10 @@ def run_offline(
         return _run_freqtrade(run.arguments)
     store = CandleStore(run.datadir, may_be_absent=not run.datadir_named)
     _require_candles(store, run)
+    if run.candles and run.reads_datadir:
+        joined = join_missing(store, run.pairs, HIGHER_TIMEFRAMES, run.user_data / "data")
+        if joined != Path(store.datadir):
+            run = replace(run, arguments=(*run.arguments, "--datadir", str(joined)))
     with (
         LoopbackVenue(store, run.pairs, clock) as venue,
         tempfile.TemporaryDirectory(prefix="offline-") as folder,
@@ -129,9 +139,9 @@ def plan_run(
     source = datadir or (Path(own_datadir) if own_datadir else None)
     if datadir and not own_datadir and "datadir" in parsed and command != "download-data":
         line += ["--datadir", str(datadir)]
+    user_data = Path(parsed.get("user_data_dir") or config.get("user_data_dir") or "user_data")
     if source is None:
-        user_data = parsed.get("user_data_dir") or config.get("user_data_dir") or "user_data"
-        source = Path(user_data) / "data" / "binance"
+        source = user_data / "data" / "binance"
 
     pairs = _pairs(parsed, config)
     replays = {"strategy", "timerange", "dataformat_ohlcv"} <= parsed.keys()
@@ -152,6 +162,8 @@ def plan_run(
         datadir_named=datadir is not None or own_datadir is not None,
         pairs=pairs,
         candles=tuple(_candles(parsed, config, pairs)) if replays else (),
+        reads_datadir=own_datadir is None or Path(own_datadir) == source,
+        user_data=user_data,
     )
 
 

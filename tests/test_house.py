@@ -56,6 +56,13 @@ def test_tensorflow_is_imported_only_inside_functions_of_the_forecast_room(proje
                 assert not at_module_level, path
 
 
+def test_the_adapter_knows_freqtrades_objects_but_does_not_import_it(project_root):
+    for path in modules(project_root, "adapter"):
+        for name, _ in imports(path):
+            assert name.split(".")[0] not in OUTSIDE, f"{path.name} imports {name}"
+            assert name.split(".")[:2] not in (["adaptive_pkg", "cli"], ["adaptive_pkg", "simulator"])
+
+
 @pytest.mark.parametrize("room", CORE)
 def test_the_core_reads_no_clock(project_root, room):
     for path in modules(project_root, room):
@@ -69,6 +76,6 @@ def test_modules_stay_one_noun_long(project_root):
     for path in (project_root / "adaptive_pkg").rglob("*.py"):
         assert len(path.read_text().splitlines()) <= 350, path
     for path in (project_root / "user_data").glob("strategies/*.py"):
-        assert len(path.read_text().splitlines()) <= 330, path
+        assert len(path.read_text().splitlines()) <= 350, path
     for path in (project_root / "user_data").glob("freqaimodels/*.py"):
         assert len(path.read_text().splitlines()) <= 170, path

@@ -12,6 +12,7 @@ import pytest
 
 from adaptive_pkg import offline
 from adaptive_pkg.errors import DataError, SettingsError, VenueError
+from adaptive_pkg.market.higher_trend import HIGHER_TIMEFRAMES
 from adaptive_pkg.offline import plan_run, run_offline
 from adaptive_pkg.simulator.candles import write_candles
 from adaptive_pkg.simulator.market import simulate_markets
@@ -36,7 +37,8 @@ def project(tmp_path, monkeypatch) -> Path:
     """A working folder as a user has it: user_data/config.json and the candles of two pairs elsewhere."""
     (tmp_path / "user_data" / "strategies").mkdir(parents=True)
     (tmp_path / "user_data" / "config.json").write_text(json.dumps(CONFIG))
-    write_candles(simulate_markets(["BTC/USDT", "ETH/USDT"], 1_500, seed=3), tmp_path / "candles", "1h")
+    frames = simulate_markets(["BTC/USDT", "ETH/USDT"], 1_500, seed=3)
+    write_candles(frames, tmp_path / "candles", "1h", also=HIGHER_TIMEFRAMES)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

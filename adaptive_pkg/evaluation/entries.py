@@ -9,10 +9,11 @@ import pandas as pd
 
 from adaptive_pkg.enums import Regime
 from adaptive_pkg.errors import DataError, RiskError
-from adaptive_pkg.market.indicators import compute_indicators, startup_candles
-from adaptive_pkg.market.levels import nearest_levels
-from adaptive_pkg.market.regime import MarketRegimeDetector
-from adaptive_pkg.policy.decision import Refusal, decide_entries
+from adaptive_pkg.market.frame import market_frame
+from adaptive_pkg.market.higher_trend import add_higher_trends
+from adaptive_pkg.market.indicators import startup_candles
+from adaptive_pkg.policy.decision import Refusal
+from adaptive_pkg.policy.judgement import judge
 from adaptive_pkg.policy.signals import entry_candidates, exit_signals
 from adaptive_pkg.risk.stops import StopPlan, plan_stop
 from adaptive_pkg.settings import AdaptiveSettings, ComponentSettings, StopSettings
@@ -86,12 +87,9 @@ def candidate_entries(
     need = startup_candles(settings.indicators)
     if len(candles) <= need:
         raise DataError(f"{len(candles)} candles; the indicators need more than {need}")
-    frame = compute_indicators(candles, settings.indicators)
-    levels = nearest_levels(frame, settings.indicators.reference_period)
-    frame = frame.assign(**{name: levels[name] for name in levels})
-    regimes = MarketRegimeDetector(settings.regime).detect(frame)
-    codes = regimes.tradable_codes
-    decisions = decide_entries(frame, codes, regimes.confidence, settings, can_short=can_short)
+    frame = market_frame(add_higher_trends(candles, settings.indicators), settings.indicators)
+    judgement = judge(frame, settings, can_short=can_short)
+    codes, decisions = judgement.regimes.tradable_codes, judgement.decisions
     presets = {regime: settings.preset(regime) for regime in Regime}
     side = entry_candidates(frame, codes, presets, can_short=can_short).side
     exit_long, exit_short = exit_signals(frame)
@@ -105,7 +103,7 @@ def candidate_entries(
     gap = np.abs(following - path.close)  # NaN at the last candle, which is thereby left out
     wanted = (
         (side != 0)
-        & (decisions.refusal != Refusal.THIN_VOLUME)
+        & np.isin(decisions.refusal, (Refusal.NONE, Refusal.LOW_CONFIDENCE))
         & ~np.where(side > 0, exit_long, exit_short)
         & (gap <= settings.sizing.max_entry_gap_atr * path.atr)
     )

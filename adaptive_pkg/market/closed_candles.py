@@ -14,7 +14,7 @@ from adaptive_pkg.errors import DataError
 class PairCandles:
     """One pair's columns as plain lists; attribute access by column name through `column`."""
 
-    __slots__ = ("_columns", "starts", "timeframe_seconds")
+    __slots__ = ("_columns", "_frame", "starts", "timeframe_seconds")
 
     def __init__(self, frame: pd.DataFrame, columns: Sequence[str], timeframe_seconds: int) -> None:
         missing = [name for name in columns if name not in frame.columns]
@@ -23,6 +23,7 @@ class PairCandles:
         # seconds, whatever unit the frame stores
         self.starts: list[int] = frame["date"].astype("datetime64[s, UTC]").astype("int64").tolist()
         self.timeframe_seconds = timeframe_seconds
+        self._frame = frame
         self._columns = {name: frame[name].tolist() for name in columns}
 
     def last_closed(self, now: datetime) -> int:
@@ -39,6 +40,16 @@ class PairCandles:
 
     def column(self, name: str) -> list:
         return self._columns[name]
+
+    def row(self, index: int) -> pd.DataFrame:
+        """One candle with every column of the analysed frame; slow, for words about a single decision.
+
+        Raises:
+            DataError: there is no such candle.
+        """
+        if not 0 <= index < len(self.starts):
+            raise DataError(f"candle {index} of {len(self.starts)}; it has not closed, or is too old")
+        return self._frame.iloc[[index]]
 
 
 class ClosedCandles:

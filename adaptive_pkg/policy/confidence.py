@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from adaptive_pkg.market.higher_trend import TREND_COLUMNS
 from adaptive_pkg.settings import ConfidenceSettings
 
 TIER_MULTIPLIERS = (1.0, 0.6, 0.3, 0.0)  # full, reduced, minimal, skip
@@ -42,7 +43,7 @@ class ConfidenceScorer:
         """Score every candle for the side that is wanted there.
 
         Args:
-            frame: candles with indicator columns.
+            frame: candles with indicator columns and TREND_COLUMNS (a higher trend may be NaN).
             side: int (n,), 1 long, -1 short; 0 is scored as long.
             regime_confidence: float (n,) in 0..1.
             forecast_sigma: float (n,), forecast return in σ, NaN where there is none; None: no forecast.
@@ -91,6 +92,14 @@ def _volume(ratio: np.ndarray) -> np.ndarray:
 
 
 def _alignment(frame: pd.DataFrame, direction: np.ndarray) -> np.ndarray:
+    """Mean agreement, 0..1, of this timeframe and the higher ones; one without a reading is left out."""
+    agreements = [_own_alignment(frame, direction)]
+    agreements += [(1.0 + direction * frame[name].to_numpy()) / 2.0 for name in TREND_COLUMNS]
+    known = [~np.isnan(agreement) for agreement in agreements]
+    return sum(np.where(k, a, 0.0) for k, a in zip(known, agreements, strict=True)) / sum(known)
+
+
+def _own_alignment(frame: pd.DataFrame, direction: np.ndarray) -> np.ndarray:
     """Share of four trend readings, fast to slow, that point the same way."""
     close, slow = frame["close"].to_numpy(), frame["ema_slow"].to_numpy()
     readings = (

@@ -22,6 +22,7 @@ class Refusal(StrEnum):
     """Why a candidate was not taken. NONE: taken, or nothing was asked."""
 
     NONE = ""
+    PAUSED = "the regime's preset pauses entries"
     THIN_VOLUME = "volume below the regime's filter"
     LOW_CONFIDENCE = "confidence below the regime's threshold"
 
@@ -83,13 +84,16 @@ def decide_entries(
         score = tier = np.ones(len(wanted))
 
     threshold = np.maximum(
-        _by_regime(presets, "confidence_threshold")[codes],
+        _by_regime(presets, "confidence_threshold")[codes] + settings.confidence.threshold_shift,
         settings.confidence.minimal_tier if settings.components.confidence else 0.0,
     )
-    least_volume = BASE_VOLUME_RATIO * _by_regime(presets, "volume_filter")[codes]
+    least_volume = (
+        BASE_VOLUME_RATIO * settings.confidence.volume_scale * _by_regime(presets, "volume_filter")[codes]
+    )
     thin = rows["volume_ratio"].to_numpy() < least_volume
     unsure = score < threshold
-    taken = ~thin & ~unsure
+    paused = _by_regime(presets, "pause")[codes] > 0
+    taken = ~thin & ~unsure & ~paused
 
     out = Decisions(
         side=np.zeros(n, dtype=np.int8),
@@ -101,6 +105,7 @@ def decide_entries(
     out.confidence[wanted] = score
     out.refusal[wanted[unsure]] = Refusal.LOW_CONFIDENCE
     out.refusal[wanted[thin]] = Refusal.THIN_VOLUME
+    out.refusal[wanted[paused]] = Refusal.PAUSED
     chosen = wanted[taken]
     out.side[chosen] = side[taken]
     out.size_multiplier[chosen] = (_by_regime(presets, "size_multiplier")[codes] * tier)[taken]

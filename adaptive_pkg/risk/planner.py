@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adaptive_pkg.enums import Regime
 from adaptive_pkg.errors import RiskError
 from adaptive_pkg.risk.kelly import KellyEstimate, drawdown_multiplier, estimate
+from adaptive_pkg.risk.ladder_plan import LadderPlan, plan_ladder
 from adaptive_pkg.risk.ledger import TradeLedger
 from adaptive_pkg.risk.leverage import safe_leverage
 from adaptive_pkg.risk.sizing import SizeDecision, size_position
@@ -23,16 +24,24 @@ CANDLE_COLUMNS = ("close", "atr", "atr_pct", "atr_ratio", "regime", "size_multip
 class EntrySize:
     """A stake and why it is that big."""
 
-    decision: SizeDecision
+    decision: SizeDecision  # of all orders of the ladder together
     kelly: KellyEstimate
+    ladder: LadderPlan
+
+    @property
+    def first_stake(self) -> float:
+        """Stake of the first order; 0: do not enter."""
+        return self.decision.stake * self.ladder.shares[0]
 
     @property
     def reason(self) -> str:
-        return f"{self.decision.reason}; {self.kelly.reason}"
+        rungs = len(self.ladder.rungs)
+        first = f"; {self.first_stake:.8g} now, the rest for {rungs} rungs" if rungs else ""
+        return f"{self.decision.reason}{first}; {self.kelly.reason}"
 
 
 class EntryPlanner:
-    """Plans entries by the settings. Holds no state: candles, ledger and time are passed in."""
+    """Plans entries by the settings (hyperopt replaces them). Candles, ledger and time are passed in."""
 
     def __init__(self, settings: AdaptiveSettings) -> None:
         self.settings = settings
@@ -97,6 +106,11 @@ class EntryPlanner:
     ) -> EntrySize:
         """The stake of an entry with this stop. `regime` None (a forced entry): smallest tier of confidence.
 
+        The whole ladder is sized at once; where a rung's stake would be below `min_stake`, there are none.
+
+        Args:
+            max_stake: what is free, less what other trades' rungs have reserved.
+
         Raises:
             RiskError: a number is NaN or has the wrong sign. Refuse the entry.
         """
@@ -109,19 +123,24 @@ class EntryPlanner:
         components = self.settings.components
         kelly = estimate(ledger, regime, self.settings.kelly, components)
         throttle = drawdown_multiplier(ledger.drawdown(equity), self.settings.kelly, components)
-        decision = size_position(
-            equity=equity,
-            loss_fraction=plan.loss_fraction,
-            fraction=kelly.fraction,
-            cap=self.settings.kelly.cap,
-            settings=self.settings.sizing,
-            size_multiplier=multiplier,
-            drawdown_multiplier=throttle,
-            leverage=leverage,
-            min_stake=min_stake,
-            max_stake=max_stake,
-        )
-        return EntrySize(decision, kelly)
+        preset = self.settings.preset(regime)
+        for chosen in (preset, replace(preset, allow_dca=False)):
+            ladder = plan_ladder(plan, chosen, self.settings.ladder, components)
+            decision = size_position(
+                equity=equity,
+                loss_fraction=ladder.loss_fraction,
+                fraction=kelly.fraction,
+                cap=self.settings.kelly.cap,
+                settings=self.settings.sizing,
+                size_multiplier=multiplier,
+                drawdown_multiplier=throttle,
+                leverage=leverage,
+                min_stake=min_stake,
+                max_stake=max_stake,
+            )
+            if not ladder.rungs or decision.stake * min(ladder.shares) >= (min_stake or 0.0):
+                break
+        return EntrySize(decision, kelly, ladder)
 
     def leverage(self, plan: StopPlan, venue_max: float) -> float:
         """Leverage at which liquidation lies beyond the stop. Raises RiskError."""

@@ -202,7 +202,7 @@ def plan_stop(
         fee=float(fee),
         initial_stop=float(entry_price * (1.0 - sign * fraction)),
         breakeven_stop=float(entry_price * (1.0 + sign * fee) / (1.0 - sign * fee)),
-        target_price=float(entry_price + sign * preset.target_atr * atr),
+        target_price=float(entry_price + sign * preset.target_atr * settings.target_scale * atr),
         breakeven_trigger=settings.breakeven_trigger,
         trail_trigger=settings.trail_trigger,
         trail_atr=settings.trail_atr,

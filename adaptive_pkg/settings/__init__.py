@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from adaptive_pkg.enums import Profile, Regime
+from adaptive_pkg.enums import Profile, Regime, RegimeChange
 from adaptive_pkg.errors import SettingsError
 from adaptive_pkg.settings.forecast import ForecastSettings
 from adaptive_pkg.settings.market import IndicatorSettings, RegimeSettings
@@ -17,7 +17,13 @@ from adaptive_pkg.settings.policy import (
     Preset,
     parse_presets,
 )
-from adaptive_pkg.settings.risk import KellySettings, SizingSettings, StopSettings
+from adaptive_pkg.settings.risk import (
+    KellySettings,
+    LadderSettings,
+    PortfolioSettings,
+    SizingSettings,
+    StopSettings,
+)
 from adaptive_pkg.settings.schema import Settings, describe, param, parse, section
 
 __all__ = [
@@ -29,6 +35,8 @@ __all__ = [
     "ForecastSettings",
     "IndicatorSettings",
     "KellySettings",
+    "LadderSettings",
+    "PortfolioSettings",
     "Preset",
     "RegimeSettings",
     "Settings",
@@ -53,6 +61,8 @@ class ComponentSettings(Settings):
     breakeven: bool = param(True, doc="off: the stop never moves to breakeven")
     trailing: bool = param(True, doc="off: the stop never trails")
     target: bool = param(True, doc="off: no take-profit in ATR")
+    ladder: bool = param(True, doc="off: one entry, one exit: no DCA, no grid, no scale-outs")
+    portfolio_limits: bool = param(True, doc="off: no heat, correlation, cooldown, position or loss limits")
 
 
 # What a profile means; a value written in the config wins over it.
@@ -86,7 +96,27 @@ class AdaptiveSettings(Settings):
     kelly: KellySettings = section(KellySettings)
     sizing: SizingSettings = section(SizingSettings)
     stops: StopSettings = section(StopSettings)
+    ladder: LadderSettings = section(LadderSettings)
+    portfolio: PortfolioSettings = section(PortfolioSettings)
+    regime_change: RegimeChange = param(
+        RegimeChange.KEEP, doc="an open trade whose regime has changed: keep, tighten or exit"
+    )
     components: ComponentSettings = section(ComponentSettings)
+
+    def replaced(self, values: Mapping[str, Any]) -> AdaptiveSettings:
+        """The same settings with some values changed, each checked.
+
+        Args:
+            values: by dotted key, e.g. {"regime.adx_trend": 27.0}.
+
+        Raises:
+            SettingsError: a value is out of range, or does not go with the others.
+        """
+        sections: dict[str, dict[str, Any]] = {}
+        for key, value in values.items():
+            group, _, name = key.partition(".")
+            sections.setdefault(group, {})[name] = value
+        return replace(self, **{name: replace(getattr(self, name), **v) for name, v in sections.items()})
 
     def preset(self, regime: Regime) -> Preset:
         """The preset that trades `regime`."""

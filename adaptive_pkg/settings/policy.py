@@ -18,26 +18,58 @@ class Preset(Settings):
     style: Style = param(Style.STAND_ASIDE, doc="family of entry and exit rules")
     use_breakouts: bool = param(False, doc="Donchian breakouts are allowed as entries")
     size_multiplier: float = param(1.0, 0.0, 2.0, doc="multiplier on the fraction at risk")
+    max_positions: int = param(3, 0, 1000, doc="most open trades while this is a pair's regime")
     stop_atr: float = param(2.0, 0.25, 20.0, doc="initial stop in ATR at normal volatility")
     target_atr: float = param(3.0, 0.25, 50.0, doc="take-profit in ATR from the entry")
     trailing: bool = param(True, doc="the stop may trail")
     confidence_threshold: float = param(0.60, 0.0, 1.0, doc="least confidence for an entry")
     volume_filter: float = param(1.0, 0.0, 10.0, doc="multiplier on the least volume ratio (0.5)")
-    allow_dca: bool = param(False, doc="adding to a losing position is allowed (not used yet)")
-    allow_grid: bool = param(False, doc="grid orders are allowed (not used yet)")
+    cooldown: float = param(1.0, 0.0, 100.0, doc="multiplier on portfolio.cooldown_candles")
+    avoid_reversals: bool = param(
+        False, doc="no entry against the pair's last trade within portfolio.reversal_candles"
+    )
+    allow_dca: bool = param(False, doc="adding to a losing position is allowed")
+    allow_grid: bool = param(False, doc="rungs are sold again one step higher: a grid")
+    dca_levels: int = param(0, 0, 20, doc="most rungs below the entry")
+    dca_spacing: float = param(1.0, 0.1, 10.0, doc="multiplier on the distance between rungs")
+    scale_out: bool = param(False, doc="part of the position is closed on the way to the target")
+    reduce_exposure: bool = param(False, doc="half of the portfolio's heat limits while this is the regime")
+    pause: bool = param(False, doc="no entries at all")
 
 
-# Columns: style, breakouts, size, stop, target, trailing, confidence, volume, DCA, grid.
+# One row a setting, one column a regime; `adaptive.presets.<regime>.<setting>` in the config overrides one.
+_TREND, _CAUTIOUS, _RANGE, _ASIDE = (
+    Style.TREND_FOLLOWING, Style.CAUTIOUS_TREND, Style.MEAN_REVERSION, Style.STAND_ASIDE,
+)  # fmt: skip
+_TABLE: dict[str, tuple] = {
+    "":                     (Regime.STRONG_TREND, Regime.VOLATILE_TREND, Regime.TIGHT_RANGE, Regime.CHOPPY,
+                             Regime.TRANSITIONAL),
+    "style":                (_TREND,  _CAUTIOUS,  _RANGE,  _ASIDE,  _CAUTIOUS),
+    "use_breakouts":        (True,    False,      False,   False,   False),
+    "size_multiplier":      (1.2,     0.7,        1.0,     0.5,     0.6),
+    "max_positions":        (5,       3,          5,       2,       2),
+    "stop_atr":             (2.5,     3.0,        1.5,     2.0,     2.0),
+    "target_atr":           (4.0,     4.0,        1.5,     2.0,     2.5),
+    "trailing":             (True,    True,       False,   False,   True),
+    "confidence_threshold": (0.50,    0.70,       0.55,    0.80,    0.75),
+    "volume_filter":        (0.8,     1.5,        0.7,     2.0,     1.5),
+    "cooldown":             (0.8,     1.5,        0.6,     2.0,     1.5),
+    "avoid_reversals":      (True,    True,       False,   False,   False),
+    "allow_dca":            (False,   True,       True,    False,   True),
+    "allow_grid":           (False,   False,      True,    False,   False),
+    "dca_levels":           (0,       2,          4,       1,       2),
+    "dca_spacing":          (1.0,     1.5,        0.8,     1.0,     1.0),
+    "scale_out":            (False,   True,       False,   False,   True),
+    "reduce_exposure":      (False,   True,       False,   True,    False),
+    "pause":                (False,   False,      False,   False,   False),
+}  # fmt: skip
 DEFAULT_PRESETS: dict[Regime, Preset] = {
-    Regime.STRONG_TREND: Preset(Style.TREND_FOLLOWING, True, 1.2, 2.5, 4.0, True, 0.50, 0.8, False, False),
-    Regime.VOLATILE_TREND: Preset(Style.CAUTIOUS_TREND, False, 0.7, 3.0, 4.0, True, 0.70, 1.5, True, False),
-    Regime.TIGHT_RANGE: Preset(Style.MEAN_REVERSION, False, 1.0, 1.5, 1.5, False, 0.55, 0.7, True, True),
-    Regime.CHOPPY: Preset(Style.STAND_ASIDE, False, 0.5, 2.0, 2.0, False, 0.80, 2.0, False, False),
-    Regime.TRANSITIONAL: Preset(Style.CAUTIOUS_TREND, False, 0.6, 2.0, 2.5, True, 0.75, 1.5, True, False),
+    regime: Preset(**{name: row[column] for name, row in _TABLE.items() if name})
+    for column, regime in enumerate(_TABLE[""])
 }
 
 # What every regime gets when the regime presets are switched off.
-POOLED_PRESET = Preset(Style.TREND_FOLLOWING, True, 1.0, 2.0, 3.0, True, 0.60, 1.0, False, False)
+POOLED_PRESET = Preset(style=Style.TREND_FOLLOWING, use_breakouts=True)
 
 
 @dataclass(frozen=True)
@@ -47,7 +79,7 @@ class ConfidenceSettings(Settings):
     rsi: float = param(0.15, 0.0, 1.0, doc="weight of RSI room")
     macd: float = param(0.20, 0.0, 1.0, doc="weight of MACD histogram agreement")
     volume: float = param(0.30, 0.0, 1.0, doc="weight of volume")
-    trend_alignment: float = param(0.20, 0.0, 1.0, doc="weight of trend alignment")
+    trend_alignment: float = param(0.20, 0.0, 1.0, doc="weight of trend alignment, three timeframes")
     support_resistance: float = param(0.10, 0.0, 1.0, doc="weight of room to the opposite level")
     sentiment: float = param(0.05, 0.0, 1.0, doc="weight of sentiment (neutral without a source)")
     full_tier: float = param(0.75, 0.0, 1.0, doc="confidence for full size")
@@ -56,6 +88,8 @@ class ConfidenceSettings(Settings):
     forecast_agree: float = param(0.30, 0.0, 2.0, doc="largest relative gain from an agreeing forecast")
     forecast_disagree: float = param(0.40, 0.0, 1.0, doc="largest relative loss from a disagreeing forecast")
     regime_effect: float = param(0.10, 0.0, 1.0, doc="relative gain or loss at regime confidence 1 or 0")
+    threshold_shift: float = param(0.0, -0.5, 0.5, doc="added to every preset's confidence_threshold")
+    volume_scale: float = param(1.0, 0.0, 10.0, doc="multiplier on every preset's volume_filter")
     forecast_full_sigma: float = param(0.5, 0.01, 10.0, doc="forecast in σ at which its effect is full")
 
     @property

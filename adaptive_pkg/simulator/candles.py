@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from adaptive_pkg.errors import DataError
-from adaptive_pkg.simulator.timeframe import timeframe_hours
+from adaptive_pkg.market.timeframes import resample, timeframe_hours
 
 COLUMNS = ["date", "open", "high", "low", "close", "volume"]
 _FILE = re.compile(r"^(?P<name>[A-Za-z0-9_]+)-(?P<timeframe>[1-9]\d*[mhdw])(?:-(?P<kind>[a-z_]+))?$")
@@ -41,14 +41,17 @@ def candle_path(datadir: Path, pair: str, timeframe: str) -> Path:
     return datadir / f"{file_stem(pair)}-{timeframe}.feather"
 
 
-def write_candles(frames: Mapping[str, pd.DataFrame], datadir: Path, timeframe: str) -> list[Path]:
+def write_candles(
+    frames: Mapping[str, pd.DataFrame], datadir: Path, timeframe: str, also: Iterable[str] = ()
+) -> list[Path]:
     """Store candles as freqtrade stores them (feather, lz4); other columns, such as regime, are left out.
 
     Args:
         frames: pair → frame with date (UTC), open, high, low, close, volume.
+        also: longer timeframes that the candles are joined into and stored in as well.
 
     Returns:
-        The files written, in the order of `frames`.
+        The files written, in the order of `frames`, the longer ones after them.
 
     Raises:
         DataError: a column is missing, or dates are not in UTC or not strictly rising.
@@ -70,6 +73,9 @@ def write_candles(frames: Mapping[str, pd.DataFrame], datadir: Path, timeframe: 
         stored = stored.astype(dict.fromkeys(COLUMNS[1:], "float64"))
         stored.to_feather(path, compression="lz4", compression_level=9)
         paths.append(path)
+    for longer in also:
+        joined = {pair: resample(frame, longer) for pair, frame in frames.items()}
+        paths += write_candles(joined, datadir, longer)
     return paths
 
 
@@ -154,15 +160,6 @@ class CandleStore:
         frame = pd.read_feather(paths[0])
         rate = "funding_rate" if "funding_rate" in frame else "open"  # "open": freqtrade before 2026
         return pd.DataFrame({"date": frame["date"], "rate": frame[rate].astype(float)})
-
-
-def resample(candles: pd.DataFrame, timeframe: str) -> pd.DataFrame:
-    """Join candles into longer ones, aligned to the epoch (weeks: to Monday) as on Binance. Gaps stay."""
-    hours = timeframe_hours(timeframe)
-    origin = pd.Timestamp("1970-01-05", tz="UTC") if hours >= 168 else pd.Timestamp(0, tz="UTC")
-    rule = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
-    joined = candles.set_index("date").resample(pd.Timedelta(hours=hours), origin=origin).agg(rule)
-    return joined.dropna(subset=["open"]).reset_index()[COLUMNS]
 
 
 def _pair_of(match: re.Match[str], in_futures: bool) -> str | None:

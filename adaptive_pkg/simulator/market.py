@@ -28,8 +28,8 @@ import pandas as pd
 
 from adaptive_pkg.enums import Regime
 from adaptive_pkg.errors import SettingsError
+from adaptive_pkg.market.timeframes import timeframe_hours
 from adaptive_pkg.simulator.plan import GapPlan, MarketPlan, RegimePlan
-from adaptive_pkg.simulator.timeframe import timeframe_hours
 
 START = pd.Timestamp("2023-01-01", tz="UTC")
 START_PRICES: Mapping[str, float] = {

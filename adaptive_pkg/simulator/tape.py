@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive_pkg.simulator.candles import COLUMNS, CandleStore, resample
-from adaptive_pkg.simulator.timeframe import timeframe_hours
+from adaptive_pkg.market.timeframes import resample, timeframe_hours
+from adaptive_pkg.simulator.candles import COLUMNS, CandleStore
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -16,7 +16,7 @@ def quiet_frame():
             "donchian_high": 105.0, "donchian_low": 95.0,
             "bb_upper": 104.0, "bb_middle": 100.0, "bb_lower": 96.0,
             "rsi": 50.0, "macd_hist": 0.0, "volume_ratio": 1.2, "momentum_pct": 0.0,
-            "support_atr": 2.0, "resistance_atr": 2.0,
+            "support_atr": 2.0, "resistance_atr": 2.0, "trend_4h": np.nan, "trend_1d": np.nan,
         }  # fmt: skip
         frame = pd.DataFrame({name: np.full(n, value) for name, value in base.items()})
         for name, values in columns.items():

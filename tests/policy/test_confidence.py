@@ -80,8 +80,23 @@ finite = st.floats(-1e6, 1e6)
 def test_the_score_stays_between_zero_and_one(rsi, macd, volume, momentum, regime, forecast):
     frame = pd.DataFrame({
         "rsi": [rsi], "macd_hist": [macd], "volume_ratio": [volume], "momentum_pct": [momentum],
+        "trend_4h": [1.0], "trend_1d": [np.nan],
         "close": [100.0], "ema_fast": [99.0], "ema_slow": [101.0], "support_atr": [0.0],
         "resistance_atr": [0.0],
     })  # fmt: skip
     result = score(frame, regime=np.array([regime]), forecast=np.array([forecast]))
     assert 0.0 <= result.score[0] <= 1.0
+
+
+def alignment(frame, side=1):
+    scored = ConfidenceScorer(ConfidenceSettings()).score(frame, np.array([side]), np.array([0.5]))
+    return scored.parts["trend_alignment"][0]
+
+
+def test_higher_timeframes_share_the_alignment_and_one_without_a_reading_is_left_out(quiet_frame):
+    up = {"close": 101.0, "ema_fast": 100.5, "ema_slow": 100.0, "momentum_pct": 1.0}
+    assert alignment(quiet_frame(1, **up)) == 1.0  # alone
+    assert alignment(quiet_frame(1, **up, trend_4h=-1.0)) == 0.5
+    assert alignment(quiet_frame(1, **up, trend_4h=-1.0, trend_1d=-1.0)) == pytest.approx(1 / 3)
+    assert alignment(quiet_frame(1, **up, trend_4h=1 / 3)) == pytest.approx((1 + 2 / 3) / 2)
+    assert alignment(quiet_frame(1, **up, trend_4h=-1.0, trend_1d=-1.0), side=-1) == pytest.approx(2 / 3)

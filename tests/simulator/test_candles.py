@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from adaptive_pkg.errors import DataError
-from adaptive_pkg.simulator.candles import CandleStore, resample, write_candles
+from adaptive_pkg.market.timeframes import resample
+from adaptive_pkg.simulator.candles import CandleStore, write_candles
 from adaptive_pkg.simulator.market import simulate_markets
 from adaptive_pkg.simulator.plan import GapPlan, MarketPlan
 

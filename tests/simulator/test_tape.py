@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adaptive_pkg.errors import DataError
-from adaptive_pkg.simulator.candles import CandleStore, resample, write_candles
+from adaptive_pkg.market.timeframes import resample
+from adaptive_pkg.simulator.candles import CandleStore, write_candles
 from adaptive_pkg.simulator.market import simulate_market
 from adaptive_pkg.simulator.tape import CLOSE, DAY_MS, HIGH, HOUR_MS, LOW, OPEN, VOLUME, Tape, partial_candle
 

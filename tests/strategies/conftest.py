@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from freqtrade.commands.optimize_commands import setup_optimize_configuration
-from freqtrade.enums import RunMode
+from freqtrade.enums import CandleType, RunMode
 from freqtrade.misc import deep_merge_dicts
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import (
@@ -28,6 +28,8 @@ from freqtrade.persistence import (
 )
 from freqtrade.resolvers import ExchangeResolver, StrategyResolver
 
+from adaptive_pkg.market.higher_trend import HIGHER_TIMEFRAMES
+from adaptive_pkg.market.timeframes import resample
 from adaptive_pkg.risk.stops import StopPlan
 from adaptive_pkg.simulator.candles import write_candles
 from adaptive_pkg.simulator.market import simulate_markets
@@ -46,6 +48,24 @@ FUTURES_CONFIG = {
     "trading_mode": "futures",
     "margin_mode": "isolated",
 }
+
+
+class CandleProvider:
+    """Stands for freqtrade's DataProvider where a test analyses candles of its own, without a backtest.
+
+    Longer candles are joined from the very candles under test: none of them knows more than those.
+    """
+
+    def __init__(self, runmode: RunMode) -> None:
+        self.runmode = runmode
+        self.candles = pd.DataFrame()
+
+    def market(self, pair: str) -> dict[str, str]:
+        base, _, quote = pair.partition("/")
+        return {"base": base, "quote": quote.partition(":")[0]}
+
+    def get_pair_dataframe(self, pair: str, timeframe: str, candle_type: Any) -> pd.DataFrame:
+        return resample(self.candles, timeframe)
 
 
 @dataclass
@@ -102,7 +122,7 @@ def market() -> dict[str, pd.DataFrame]:
 def datadir(market, tmp_path_factory) -> Path:
     """Spot and perpetual candles, with the mark prices and the funding that futures need."""
     folder = tmp_path_factory.mktemp("candles")
-    write_candles(market, folder, "1h")
+    write_candles(market, folder, "1h", also=HIGHER_TIMEFRAMES)
     _add_futures_extras(market, folder)
     return folder
 
@@ -168,7 +188,15 @@ def futures_config() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def load_strategy() -> Callable[[dict[str, Any]], Any]:
-    return StrategyResolver.load_strategy
+    """`load_strategy(config)`: freqtrade's own loading, then a provider of the candles under test."""
+
+    def load(config: dict[str, Any]) -> Any:
+        config.setdefault("candle_type_def", CandleType.SPOT)  # freqtrade's set-up of a real run does
+        strategy = StrategyResolver.load_strategy(config)
+        strategy.dp = CandleProvider(RunMode.BACKTEST)
+        return strategy
+
+    return load
 
 
 @pytest.fixture(scope="session")
@@ -215,11 +243,18 @@ def default_run(make_config, run_backtest) -> BacktestRun:
 
 
 @pytest.fixture(scope="session")
+def plain_run(make_config, run_backtest) -> BacktestRun:
+    """The same with one entry and one exit a trade: the plan of the entry is the plan of its whole life."""
+    return run_backtest(make_config({"adaptive": {"components": {"ladder": False}}}))
+
+
+@pytest.fixture(scope="session")
 def analyse() -> Callable[..., pd.DataFrame]:
     """`analyse(strategy, candles, pair)`: what the three populate_* methods make of candles, in order."""
 
     def run(strategy: Any, candles: pd.DataFrame, pair: str = SPOT[0]) -> pd.DataFrame:
         frame = candles[["date", "open", "high", "low", "close", "volume"]].copy()
+        strategy.dp.candles = frame
         frame = strategy.advise_indicators(frame, {"pair": pair})
         frame = strategy.advise_entry(frame, {"pair": pair})
         return strategy.advise_exit(frame, {"pair": pair})
@@ -234,7 +269,6 @@ def trader(make_config, load_strategy, market, analyse) -> Iterator[Any]:
     Trade.reset_trades()
     CustomDataWrapper.reset_custom_data()
     strategy = load_strategy(make_config())
-    strategy.dp = SimpleNamespace(runmode=RunMode.BACKTEST)
     strategy.wallets = SimpleNamespace(get_total_stake_amount=lambda: 9_900.0)
     strategy.ft_bot_start()
     strategy.frame = analyse(strategy, market[SPOT[0]])

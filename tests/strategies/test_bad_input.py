@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
-from freqtrade.enums import RunMode
 from freqtrade.exceptions import FreqtradeException
 
 from adaptive_pkg.errors import DataError, SettingsError
+from adaptive_pkg.market.higher_trend import HIGHER_TIMEFRAMES
 from adaptive_pkg.simulator.candles import candle_path, write_candles
 
 
@@ -46,7 +44,7 @@ def test_without_an_adaptive_block_the_defaults_apply(make_config, load_strategy
 
 
 def run_on(frames, make_config, run_backtest, folder):
-    write_candles(frames, folder, "1h")
+    write_candles(frames, folder, "1h", also=HIGHER_TIMEFRAMES)
     return run_backtest(make_config({"exchange": {"pair_whitelist": list(frames)}}, datadir=folder))
 
 
@@ -104,18 +102,17 @@ def test_a_candle_that_cannot_be_is_named_with_its_column_and_date(
 def test_too_few_candles_for_the_warm_up_trade_nothing(market, make_config, load_strategy, analyse):
     """A pair listed this month: no regime, no entry, no error."""
     strategy = load_strategy(make_config())
-    strategy.dp = SimpleNamespace(runmode=RunMode.BACKTEST)
     for candles in (1, 2, 30, 300):
         frame = analyse(strategy, market["BTC/USDT"].head(candles))
         assert len(frame) == candles
         assert (
-            strategy.candles.get("BTC/USDT").last_closed(frame["date"].iloc[-1].to_pydatetime())
+            strategy.desk.candles.get("BTC/USDT").last_closed(frame["date"].iloc[-1].to_pydatetime())
             == candles - 2
         )
 
 
 def test_a_missing_pair_file_is_named(make_config, run_backtest, market, tmp_path):
-    write_candles({"BTC/USDT": market["BTC/USDT"]}, tmp_path, "1h")
+    write_candles({"BTC/USDT": market["BTC/USDT"]}, tmp_path, "1h", also=HIGHER_TIMEFRAMES)
     config = make_config({"exchange": {"pair_whitelist": ["SOL/USDT"]}}, datadir=tmp_path)
     assert not candle_path(tmp_path, "SOL/USDT", "1h").exists()
     with pytest.raises(FreqtradeException, match="No data found"):

@@ -50,7 +50,7 @@ def confirmed(trader, entry, **changed):
 
 
 def spoil(trader, **columns):
-    trader.candles.put(PAIR, trader.frame.assign(**columns))
+    trader.desk.candles.put(PAIR, trader.frame.assign(**columns))
 
 
 def test_a_sound_entry_is_sized_and_confirmed(trader, entry):
@@ -179,6 +179,8 @@ def held(trader, make_trade):
             price=trade.open_rate,
             status="closed",
             ft_is_open=False,
+            order_date=trade.open_date,
+            order_filled_date=trade.open_date,
         )
     )
     trader.order_filled(pair=PAIR, trade=trade, order=entry, current_time=trade.open_date)
@@ -206,8 +208,8 @@ def exit_of(trader, held):
 
 
 def restart(trader):
-    for key in list(trader.stops._entries):
-        trader.stops.drop(key)
+    for key in list(trader.desk.stops._entries):
+        trader.desk.stops.drop(key)
 
 
 def broken(plan: dict, how: str):
@@ -238,7 +240,7 @@ def test_a_broken_stored_plan_keeps_the_last_stop_and_exits_nothing(trader, held
 
 
 def test_candles_that_are_not_there_yet_keep_the_last_stop(trader, held, caplog):
-    trader.candles = type(trader.candles)(("close", "atr"), 3_600)
+    trader.desk.candles = type(trader.desk.candles)(("close", "atr"), 3_600)
     assert stop_of(trader, held) is None
     assert exit_of(trader, held) is None
     assert "no analysed candles" in caplog.text

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from adaptive_pkg.market.higher_trend import HIGHER_TIMEFRAMES
+from adaptive_pkg.simulator.candles import write_candles
+
 START = 10_000.0
 
 
@@ -114,7 +117,7 @@ def test_real_perpetuals_trade_both_ways(
         frame = pd.read_feather(source)
         frames[pair] = frame[(frame["date"] >= "2021-03-01") & (frame["date"] < "2021-08-01")]
         frames[pair] = frames[pair].reset_index(drop=True)
-        frames[pair].to_feather(tmp_path / "futures" / source.name)
+    write_candles(frames, tmp_path, "1h", also=HIGHER_TIMEFRAMES)
     add_futures_extras(frames, tmp_path)
     overlay = {"exchange": {"pair_whitelist": pairs}}
     run = run_backtest(make_config(futures_config, overlay, datadir=tmp_path))

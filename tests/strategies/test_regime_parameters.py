@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from itertools import product
-from types import SimpleNamespace
 
 import pytest
-from freqtrade.enums import RunMode
 from freqtrade.exceptions import OperationalException
 
 from adaptive_pkg.errors import SettingsError
@@ -23,7 +21,6 @@ def started(make_config, load_strategy):
 
     def start(overlay=None):
         strategy = load_strategy(make_config(overlay or {}))
-        strategy.dp = SimpleNamespace(runmode=RunMode.BACKTEST)
         strategy.ft_bot_start()
         return strategy
 
@@ -37,7 +34,7 @@ def values(strategy):
 def test_the_space_holds_the_five_thresholds_with_the_settings_own_defaults(started):
     strategy = started()
     assert {parameter.name for _, parameter in strategy.enumerate_parameters("regime")} == set(NAMES)
-    assert set(strategy._ft_hyper_params) == {"regime"}
+    assert set(strategy._ft_hyper_params) == {"regime", "policy", "risk"}
     defaults = RegimeSettings()
     for name in NAMES:
         parameter = getattr(strategy, name)
@@ -60,7 +57,7 @@ def test_every_corner_of_the_space_is_a_valid_setting(started):
         ("adx_trend", 35.0),
         ("adx_flat", 12.0),
         ("atr_high", 1.9),
-        ("width_tight", 1.2),
+        ("width_tight", 0.5),
         ("min_dwell_candles", 20),
     ],
 )
@@ -68,7 +65,7 @@ def test_moving_a_threshold_moves_entries_without_recomputing_indicators(
     started, market, monkeypatch, name, value
 ):
     strategy = started()
-    candles = market["BTC/USDT"].drop(columns="regime")
+    candles = strategy.dp.candles = market["BTC/USDT"].drop(columns="regime")
     indicators = strategy.advise_indicators(candles.copy(), {"pair": "BTC/USDT"})
     computed = indicators.copy()
     monkeypatch.setattr(strategy, "populate_indicators", None)  # an epoch of hyperopt never calls it

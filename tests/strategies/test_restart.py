@@ -27,15 +27,18 @@ def lived(make_config, run_backtest):
             reply = answer(**question)
             trade = question["trade"]
             key = (trade.id, trade.pair, trade.open_date)
-            state = strategy.stops.state(key, strategy.candles.get(trade.pair), question["current_time"])
+            state = strategy.desk.stops.state(
+                key, strategy.desk.candles.get(trade.pair), question["current_time"]
+            )
             asked.append((question, reply, state))
             return reply
 
         strategy.custom_stoploss = custom_stoploss
-        keep = strategy.candles.put
-        strategy.candles.put = lambda pair, frame: (frames.update({pair: frame}), keep(pair, frame))
+        keep = strategy.desk.candles.put
+        strategy.desk.candles.put = lambda pair, frame: (frames.update({pair: frame}), keep(pair, frame))
 
-    run = run_backtest(make_config(), prepare)
+    # without rungs, which replace a trade's plan during its life
+    run = run_backtest(make_config({"adaptive": {"components": {"ladder": False}}}), prepare)
     run.asked, run.frames = asked, frames
     return run
 
@@ -52,7 +55,7 @@ def reborn(lived):
             for trade in lived.trades:
                 trade.set_custom_data("adaptive plan", lived.plans[trade.id].to_dict())
         strategy = type(lived.strategy)(copy.deepcopy(lived.strategy.config))
-        strategy.candles = candles or lived.strategy.candles
+        strategy.desk.candles = candles or lived.strategy.desk.candles
         return strategy
 
     yield make
@@ -69,8 +72,8 @@ def test_after_a_restart_at_any_candle_the_stop_is_the_same(lived, reborn):
     for question, reply, state in lived.asked:
         strategy = reborn()
         assert strategy.custom_stoploss(**question) == reply
-        (key,) = strategy.stops._entries
-        assert strategy.stops._entries[key].state == state
+        (key,) = strategy.desk.stops._entries
+        assert strategy.desk.stops._entries[key].state == state
 
 
 def test_the_closed_candles_that_a_live_bot_has_give_the_same_stop(lived, reborn):
@@ -83,8 +86,8 @@ def test_the_closed_candles_that_a_live_bot_has_give_the_same_stop(lived, reborn
         live.put(pair, closed.tail(999))
         strategy = reborn(candles=live)
         assert strategy.custom_stoploss(**question) == reply
-        (key,) = strategy.stops._entries
-        assert strategy.stops._entries[key].state == state
+        (key,) = strategy.desk.stops._entries
+        assert strategy.desk.stops._entries[key].state == state
 
 
 def test_without_stored_data_the_plan_is_made_anew_from_the_entry_candle(lived, reborn):
@@ -114,8 +117,8 @@ def test_candles_that_start_after_the_entry_never_loosen_what_freqtrade_stores(l
     late.put(longest.pair, frame[frame["date"] > longest.open_date].iloc[2:])
     strategy = reborn(candles=late)
     strategy.custom_stoploss(**question)
-    (key,) = strategy.stops._entries
-    assert strategy.stops._entries[key].state.stop <= state.stop
+    (key,) = strategy.desk.stops._entries
+    assert strategy.desk.stops._entries[key].state.stop <= state.stop
 
 
 def test_asking_twice_about_one_candle_changes_nothing(lived, reborn):
@@ -135,5 +138,5 @@ def test_another_trade_with_the_same_number_gets_its_own_stop(lived, reborn):
     other.open_rate = lived.asked[-1][0]["trade"].open_rate
     other.delete_custom_data("adaptive plan")
     strategy.custom_stoploss(**{**question, "trade": other, "current_time": other.open_date})
-    plans = [entry.plan.entry_price for entry in strategy.stops._entries.values()]
+    plans = [entry.plan.entry_price for entry in strategy.desk.stops._entries.values()]
     assert sorted(plans) == sorted([question["trade"].open_rate, other.open_rate])

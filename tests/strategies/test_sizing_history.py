@@ -7,11 +7,20 @@ from datetime import timedelta
 import pytest
 from freqtrade.persistence import LocalTrade
 
+from adaptive_pkg.market.higher_trend import HIGHER_TIMEFRAMES
+from adaptive_pkg.market.timeframes import resample
 from adaptive_pkg.policy.decision import regime_of_tag
-from adaptive_pkg.simulator.candles import resample, write_candles
+from adaptive_pkg.simulator.candles import write_candles
 from adaptive_pkg.simulator.market import simulate_markets
 
-FEW = {"adaptive": {"kelly": {"min_trades": 5}, "sizing": {"max_position_fraction": 1.0}}}
+SINGLE = {"adaptive": {"components": {"ladder": False}}}  # one order a trade: its stake is what was decided
+FEW = {
+    "adaptive": {
+        "kelly": {"min_trades": 5},
+        "sizing": {"max_position_fraction": 1.0},
+        "components": {"ladder": False, "portfolio_limits": False},
+    }
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +66,9 @@ def test_the_strictness_is_put_to_the_test(make_config, run_backtest):
 
         strategy.planner.size = recorded
 
-    run = run_backtest(make_config({"adaptive": {"components": {"confidence": False}}}), prepare)
+    run = run_backtest(
+        make_config({"adaptive": {"components": {"confidence": False, "portfolio_limits": False}}}), prepare
+    )
     at_once = [now for now, _ in moments if any(trade.close_date == now for trade in run.trades)]
     assert at_once, "no entry shares its candle with an exit: pick another seed"
     for now, known in moments:
@@ -120,7 +131,9 @@ def detail_dir(tmp_path_factory):
         ).items()
     }
     write_candles(fine, folder, "5m")
-    write_candles({pair: resample(frame, "1h") for pair, frame in fine.items()}, folder, "1h")
+    write_candles(
+        {pair: resample(frame, "1h") for pair, frame in fine.items()}, folder, "1h", also=HIGHER_TIMEFRAMES
+    )
     return folder
 
 
@@ -137,8 +150,8 @@ def test_a_finer_timeframe_moves_exits_within_the_hour_but_no_decision(make_conf
 
         strategy.planner.size = recorded
 
-    run = run_backtest({**make_config(datadir=detail_dir), "timeframe_detail": "5m"}, prepare)
-    coarse = run_backtest(make_config(datadir=detail_dir))
+    run = run_backtest({**make_config(SINGLE, datadir=detail_dir), "timeframe_detail": "5m"}, prepare)
+    coarse = run_backtest(make_config(SINGLE, datadir=detail_dir))
     assert len(run.trades) >= 5
     assert any(trade.close_date.minute for trade in run.trades)
     for now, n, start in known:

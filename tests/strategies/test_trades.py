@@ -14,7 +14,7 @@ A_TICK = 1e-4  # of the price, at most
 
 @pytest.fixture(scope="module", params=list(Profile))
 def run(request, make_config, run_backtest):
-    run = run_backtest(make_config({"adaptive": {"profile": request.param}}))
+    run = run_backtest(make_config({"adaptive": {"profile": request.param, "components": {"ladder": False}}}))
     run.profile = request.param
     assert len(run.trades) > 20
     return run

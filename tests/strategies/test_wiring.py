@@ -6,19 +6,22 @@ import json
 import re
 import subprocess
 import sys
-from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from freqtrade.configuration.config_validation import validate_config_schema
 from freqtrade.configuration.load_config import load_config_file
-from freqtrade.enums import RunMode
+from freqtrade.enums import CandleType, RunMode
 from freqtrade.ft_types.plot_annotation_type import AnnotationTypeTA
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.resolvers import StrategyResolver
 from freqtrade.rpc.rpc import RPC
 
 from adaptive_pkg.forecast.targets import RETURN_SIGMA
+from adaptive_pkg.market.frame import market_frame
+from adaptive_pkg.market.higher_trend import add_higher_trends
 from adaptive_pkg.market.indicators import startup_candles
+from adaptive_pkg.policy.judgement import judge
 from adaptive_pkg.settings import load_forecast_settings, load_settings
 
 
@@ -32,7 +35,7 @@ def shipped(project_root):
 RULES_ONLY_RUN = """
 import json, pathlib, sys
 from freqtrade.commands.optimize_commands import setup_optimize_configuration
-from freqtrade.enums import RunMode
+from freqtrade.enums import CandleType, RunMode
 from freqtrade.optimize.backtesting import Backtesting
 
 config = setup_optimize_configuration(json.loads(sys.argv[1]), RunMode.BACKTEST)
@@ -117,11 +120,16 @@ def test_the_plot_config_names_columns_that_are_there(trader):
 
 
 def test_protections_are_accepted_and_stop_something(make_config, run_backtest, default_run):
-    run = run_backtest({**make_config(), "enable_protections": True})
+    strict = make_config({"adaptive": {"portfolio": {"daily_loss": 0.005}}})
+    run = run_backtest({**strict, "enable_protections": True})
     assert run.results["locks"]
     assert len(run.trades) < len(default_run.trades)
-    reopened = sorted(run.trades, key=lambda trade: trade.open_date)
-    for earlier in run.trades:
+
+
+def test_a_pair_rests_after_an_exit(default_run):
+    """Two candles times the preset's cooldown, rounded up: at least two in every regime."""
+    reopened = sorted(default_run.trades, key=lambda trade: trade.open_date)
+    for earlier in default_run.trades:
         for later in reopened:
             if later.pair == earlier.pair and later.open_date > earlier.close_date:
                 assert (later.open_date - earlier.close_date).total_seconds() >= 2 * 3_600
@@ -138,8 +146,20 @@ def test_every_protection_loads_by_name(make_config, trader):
 def test_the_warm_up_covers_every_indicator(trader):
     assert trader.startup_candle_count == startup_candles(trader.settings.indicators)
     warm = trader.frame.iloc[trader.startup_candle_count :]
-    numbers = warm.select_dtypes("number").drop(columns="confidence")  # NaN where nothing is asked
+    # NaN where nothing is asked; a higher timeframe without enough candles is neutral
+    numbers = warm.select_dtypes("number").drop(columns=["confidence", "trend_4h", "trend_1d"])
     assert not numbers.isna().any().any()
+
+
+def test_reports_judge_candles_exactly_as_the_strategy_does(trader, market):
+    """The reports join the higher timeframes from the same candles; freqtrade reads their own files."""
+    candles = market["BTC/USDT"].drop(columns="regime")
+    indicators = trader.settings.indicators
+    frame = market_frame(add_higher_trends(candles, indicators), indicators)
+    judged = judge(frame, trader.settings, can_short=False)
+    for name, values in judged.columns().items():
+        expected = trader.frame[name].to_numpy()
+        assert pd.Series(values).equals(pd.Series(expected, dtype=pd.Series(values).dtype)), name
 
 
 def test_a_refused_candidate_is_logged_with_its_reason_when_live(
@@ -147,7 +167,7 @@ def test_a_refused_candidate_is_logged_with_its_reason_when_live(
 ):
     caplog.set_level("INFO")
     strategy = load_strategy(make_config())
-    strategy.dp = SimpleNamespace(runmode=RunMode.DRY_RUN)
+    strategy.dp.runmode = RunMode.DRY_RUN
     whole = analyse(strategy, market["BTC/USDT"])
     refused = whole.index[whole["confidence"].notna() & (whole["enter_long"] == 0) & (whole.index > 900)]
     caplog.clear()
@@ -167,7 +187,7 @@ def test_a_refused_candidate_is_logged_with_its_reason_when_live(
 def test_an_open_api_stops_a_live_start_by_name(make_config, load_strategy, api, dry_run, accepted):
     strategy = load_strategy(make_config())
     strategy.config.update(dry_run=dry_run, api_server=api)
-    strategy.dp = SimpleNamespace(runmode=RunMode.DRY_RUN if dry_run else RunMode.LIVE)
+    strategy.dp.runmode = RunMode.DRY_RUN if dry_run else RunMode.LIVE
     if accepted:
         strategy.ft_bot_start()
         return
@@ -181,7 +201,7 @@ def test_the_public_key_that_freqtrade_fills_in_is_no_key(make_config, load_stra
     assert len(config["api_server"]["jwt_secret_key"]) >= 32
     config["dry_run"] = False
     strategy = load_strategy(config)
-    strategy.dp = SimpleNamespace(runmode=RunMode.LIVE)
+    strategy.dp.runmode = RunMode.LIVE
     with pytest.raises(Exception, match="jwt_secret_key"):
         strategy.ft_bot_start()
 
@@ -194,6 +214,7 @@ def test_the_shipped_config_with_its_strategy_satisfies_freqtrades_schema(shippe
     config = {
         **shipped,
         "runmode": runmode,
+        "candle_type_def": CandleType.SPOT,  # as freqtrade's set-up sets it
         "strategy_path": str(strategy_dir),
         "user_data_dir": strategy_dir,
     }

@@ -5,17 +5,19 @@ Freqtrade swallows exceptions in callbacks and falls back to trading on; the one
 """
 
 import logging
-from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 from freqtrade.enums import RunMode
 from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import Trade
-from freqtrade.strategy import DecimalParameter, IntParameter, IStrategy, stoploss_from_absolute
+from freqtrade.strategy import DecimalParameter, IntParameter, IStrategy, informative, stoploss_from_absolute
 from pandas import DataFrame
 
-from adaptive_pkg.enums import Regime
+from adaptive_pkg.adapter.open_trade import last_exit
+from adaptive_pkg.adapter.parameters import lay_under, present_values
+from adaptive_pkg.adapter.trade_desk import TradeDesk
+from adaptive_pkg.enums import Regime, RegimeChange
 from adaptive_pkg.errors import AdaptiveError
 from adaptive_pkg.forecast.targets import (
     LOG_VOLATILITY,
@@ -26,23 +28,24 @@ from adaptive_pkg.forecast.targets import (
 )
 from adaptive_pkg.market.closed_candles import ClosedCandles
 from adaptive_pkg.market.features import forecast_features
+from adaptive_pkg.market.frame import market_frame
+from adaptive_pkg.market.higher_trend import TREND_COLUMNS, trend_reading
 from adaptive_pkg.market.indicators import compute_indicators, startup_candles
-from adaptive_pkg.market.levels import nearest_levels
-from adaptive_pkg.market.regime import MarketRegimeDetector
-from adaptive_pkg.policy.decision import Refusal, decide_entries, regime_of_tag
+from adaptive_pkg.policy.decision import Refusal, regime_of_tag
+from adaptive_pkg.policy.explanation import ENTRY_KEY
+from adaptive_pkg.policy.judgement import judge
 from adaptive_pkg.policy.signals import exit_signals
 from adaptive_pkg.reports.chart import PLOT_CONFIG, regime_bands
+from adaptive_pkg.risk.halts import halt_protections
 from adaptive_pkg.risk.history import TradeHistory
+from adaptive_pkg.risk.ladder import StepKind
 from adaptive_pkg.risk.planner import CANDLE_COLUMNS, EntryPlanner
-from adaptive_pkg.risk.stop_book import StopBook
-from adaptive_pkg.risk.stop_plan import PLAN_KEY
-from adaptive_pkg.risk.stops import StopPlan, StopState, is_passed
-from adaptive_pkg.settings import RegimeSettings, load_settings
+from adaptive_pkg.risk.regime_change import EXIT_REASON
+from adaptive_pkg.risk.stops import StopPlan, is_passed
+from adaptive_pkg.settings import load_settings
 from adaptive_pkg.settings.safety import check_api_server
 
 logger = logging.getLogger(__name__)
-
-REGIME = RegimeSettings()  # defaults are declared there
 
 
 class AdaptiveGRU(IStrategy):
@@ -56,23 +59,30 @@ class AdaptiveGRU(IStrategy):
     minimal_roi = {}  # targets are per trade: custom_roi
     stoploss = -0.10  # the outer limit; the trade's own ATR stop lies within it
 
-    # `freqtrade hyperopt --spaces regime` moves these every epoch: they are read in populate_entry_trend only
-    adx_trend = DecimalParameter(20, 40, default=REGIME.adx_trend, decimals=1, space="regime")
-    adx_flat = DecimalParameter(10, 20, default=REGIME.adx_flat, decimals=1, space="regime")
-    atr_high = DecimalParameter(0.9, 2.0, default=REGIME.atr_high, decimals=2, space="regime")
-    width_tight = DecimalParameter(0.4, 1.2, default=REGIME.width_tight, decimals=2, space="regime")
-    min_dwell_candles = IntParameter(1, 24, default=REGIME.min_dwell_candles, space="regime")
-    REGIME_PARAMETERS = ("adx_trend", "adx_flat", "atr_high", "width_tight", "min_dwell_candles")
+    # `freqtrade hyperopt --spaces regime policy risk` moves these every epoch; only _tune reads them
+    adx_trend = DecimalParameter(20, 40, default=25, decimals=1, space="regime")
+    adx_flat = DecimalParameter(10, 20, default=20, decimals=1, space="regime")
+    atr_high = DecimalParameter(0.9, 2.0, default=1.3, decimals=2, space="regime")
+    width_tight = DecimalParameter(0.4, 1.2, default=0.7, decimals=2, space="regime")
+    min_dwell_candles = IntParameter(1, 24, default=6, space="regime")
+    threshold_shift = DecimalParameter(-0.2, 0.2, default=0, decimals=2, space="policy")
+    volume_scale = DecimalParameter(0, 2, default=1, decimals=2, space="policy")
+    forecast_agree = DecimalParameter(0, 1, default=0.3, decimals=2, space="policy")
+    forecast_disagree = DecimalParameter(0, 1, default=0.4, decimals=2, space="policy")
+    regime_effect = DecimalParameter(0, 0.5, default=0.1, decimals=2, space="policy")
+    profile_scale = DecimalParameter(0.5, 3, default=1, decimals=2, space="risk")
+    target_scale = DecimalParameter(0.5, 3, default=1, decimals=2, space="risk")
+    breakeven_trigger = DecimalParameter(0.005, 0.025, default=0.015, decimals=3, space="risk")
+    trail_trigger = DecimalParameter(0.025, 0.08, default=0.025, decimals=3, space="risk")
+    trail_atr = DecimalParameter(0.5, 4, default=1.5, decimals=2, space="risk")
+    fraction = DecimalParameter(0.1, 1, default=0.25, decimals=2, space="risk")
 
     @property
-    def protections(self):
-        return [
-            {"method": "CooldownPeriod", "stop_duration_candles": 2},
-            {"method": "StoplossGuard", "lookback_period_candles": 24,
-             "trade_limit": 4, "stop_duration_candles": 12},
-            {"method": "MaxDrawdown", "calculation_mode": "equity", "lookback_period_candles": 168,
-             "trade_limit": 10, "stop_duration_candles": 48, "max_allowed_drawdown": 0.15},
-        ]  # fmt: skip
+    def protections(self) -> list[dict]:
+        if not self.settings.components.portfolio_limits:
+            return []
+        day = 86_400 // timeframe_to_seconds(self.timeframe)
+        return halt_protections(self.settings.portfolio, day)
 
     plot_config = PLOT_CONFIG
 
@@ -81,25 +91,20 @@ class AdaptiveGRU(IStrategy):
         self.settings = load_settings(config)
         self.can_short = config.get("trading_mode", "spot") == "futures"
         self.use_custom_roi = self.settings.components.target
+        self.position_adjustment_enable = self.settings.components.ladder
         self.startup_candle_count = startup_candles(self.settings.indicators)
         self.uses_forecast = bool(config.get("freqai", {}).get("enabled"))
-        self.candles = ClosedCandles(
-            CANDLE_COLUMNS, timeframe_to_seconds(config.get("timeframe", self.timeframe))
-        )
+        self._tuned: dict | None = None
         self.planner = EntryPlanner(self.settings)
-        self.stops = StopBook()
+        seconds = timeframe_to_seconds(config.get("timeframe", self.timeframe))
+        self.desk = TradeDesk(self.planner, ClosedCandles(CANDLE_COLUMNS, seconds))
         self.history = TradeHistory(regime_of_tag, self._r_multiple)
 
     # --- market and forecast -------------------------------------------------------------------------
 
     def bot_start(self, **kwargs) -> None:
-        """Config thresholds replace the parameters' defaults; a hyperopt result replaces both."""
-        from_file = self._ft_params_from_file.get("regime", {})
-        written = self.config.get("adaptive", {}).get("regime", {})
-        for name in self.REGIME_PARAMETERS:
-            if name in written and name not in from_file:
-                # not `value`: its setter rounds to the grid that hyperopt searches
-                getattr(self, name)._value = getattr(self.settings.regime, name)
+        """The settings replace the parameters' defaults; a hyperopt result replaces both."""
+        lay_under(self, self.settings)
         if self._live:
             check_api_server(self.config)
 
@@ -118,12 +123,20 @@ class AdaptiveGRU(IStrategy):
             }
         )
 
+    @informative("4h")
+    def populate_indicators_4h(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
+        return trend_reading(dataframe, self.settings.indicators)
+
+    @informative("1d")
+    def populate_indicators_1d(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
+        return trend_reading(dataframe, self.settings.indicators)
+
     def populate_indicators(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
-        if self.uses_forecast:  # first, on bare candles: FreqAI copies every column it is handed
+        # freqtrade merges every informative column; the rules read the trends alone
+        dataframe = dataframe[["date", "open", "high", "low", "close", "volume", *TREND_COLUMNS]]
+        if self.uses_forecast:  # first, on few columns: FreqAI copies every column it is handed
             dataframe = self.freqai.start(dataframe, metadata, self)
-        dataframe = compute_indicators(dataframe, self.settings.indicators)
-        levels = nearest_levels(dataframe, self.settings.indicators.reference_period)
-        dataframe = dataframe.assign(**{name: levels[name] for name in levels})
+        dataframe = market_frame(dataframe, self.settings.indicators)
         if self.uses_forecast:
             forecast = dataframe[RETURN_SIGMA].where(dataframe["do_predict"] == 1)
             price = forecast_price(dataframe["close"], forecast, dataframe["sigma"], self._horizon)
@@ -133,27 +146,16 @@ class AdaptiveGRU(IStrategy):
     # --- entries and exits ---------------------------------------------------------------------------
 
     def populate_entry_trend(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
-        thresholds = {name: getattr(self, name).value for name in self.REGIME_PARAMETERS}
-        regime_settings = replace(self.settings.regime, **thresholds)
-        regimes = MarketRegimeDetector(regime_settings).detect(dataframe)
-        decisions = decide_entries(
+        self._tune()
+        judgement = judge(
             dataframe,
-            regimes.tradable_codes,
-            regimes.confidence,
-            self.settings,
+            self.planner.settings,
             can_short=self.can_short,
             forecast_sigma=dataframe["forecast_sigma"].to_numpy() if self.uses_forecast else None,
         )
-        dataframe = dataframe.assign(
-            regime=regimes.codes,
-            regime_confidence=regimes.confidence,
-            confidence=decisions.confidence,
-            size_multiplier=decisions.size_multiplier,
-            enter_long=(decisions.side > 0).astype(np.int8),
-            enter_short=(decisions.side < 0).astype(np.int8),
-            enter_tag=decisions.tag,
-        )
-        self.candles.put(metadata["pair"], dataframe)
+        regimes, decisions = judgement.regimes, judgement.decisions
+        dataframe = dataframe.assign(**judgement.columns())
+        self.desk.candles.put(metadata["pair"], dataframe)
         if self._live and len(dataframe) and decisions.refusal[-1] != Refusal.NONE:
             logger.info(
                 f"{metadata['pair']}: no entry in {Regime.from_code(int(regimes.codes[-1]))}: "
@@ -168,14 +170,25 @@ class AdaptiveGRU(IStrategy):
             exit_long=exit_long.astype(np.int8), exit_short=exit_short.astype(np.int8), exit_tag=tag
         )
 
-    def confirm_trade_entry(self, pair, rate, current_time, entry_tag, side, **kwargs) -> bool:
-        """An entry without a stop is no entry."""
+    def confirm_trade_entry(self, pair, amount, rate, current_time, entry_tag, side, **kwargs) -> bool:
+        """An entry without a stop is no entry; nor is one that the portfolio has no room for."""
         try:
-            self._plan(pair, side, rate, current_time, entry_tag)
+            admission = self.desk.admit(
+                pair,
+                self._plan(pair, side, rate, current_time, entry_tag),
+                amount * rate,
+                current_time,
+                regime=regime_of_tag(entry_tag),
+                equity=self.wallets.get_total_stake_amount(),
+                open_trades=Trade.get_trades_proxy(is_open=True),
+                last_exit=last_exit(Trade.get_trades_proxy(pair=pair, is_open=False)),
+            )
         except Exception as error:
             self._refuse(pair, error)
             return False
-        return True
+        if not admission.allowed:
+            self._say(f"{pair}: {side} entry ({entry_tag}) refused: {admission.reason}")
+        return admission.allowed
 
     # --- size ----------------------------------------------------------------------------------------
 
@@ -185,21 +198,21 @@ class AdaptiveGRU(IStrategy):
         try:
             size = self.planner.size(
                 self._plan(pair, side, current_rate, current_time, entry_tag),
-                self.candles.get(pair),
+                self.desk.candles.get(pair),
                 current_time,
                 regime=regime_of_tag(entry_tag),
                 equity=self.wallets.get_total_stake_amount(),
                 ledger=self._ledger(current_time),
                 leverage=leverage,
                 min_stake=min_stake,
-                max_stake=max_stake,
+                max_stake=self._free(max_stake, current_time),
             )
         except Exception as error:
             self._refuse(pair, error)
             return 0.0
         if self._live:
             logger.info(f"{pair}: {entry_tag}: {size.reason}")
-        return size.decision.stake
+        return self.desk.want(pair, size)
 
     def leverage(self, pair, current_time, current_rate, max_leverage, entry_tag, side, **kwargs) -> float:
         try:
@@ -209,18 +222,42 @@ class AdaptiveGRU(IStrategy):
             self._refuse(pair, error)
             return 1.0
 
-    # --- the stop's life -----------------------------------------------------------------------------
+    # --- the trade's life ----------------------------------------------------------------------------
 
     def order_filled(self, pair, trade: Trade, order, current_time: datetime, **kwargs) -> None:
-        """Write the stop plan when the first entry fills: from then on it is the trade's own."""
-        if order.ft_order_side == trade.entry_side and trade.nr_of_successful_entries == 1:
-            self._new_plan(trade)
+        """Write the plans when the first entry fills: from then on they are the trade's own."""
+        if order.ft_order_side != trade.entry_side:
+            return
+        if trade.nr_of_successful_entries > 1:
+            self.desk.refilled(trade, current_time)
+            return
+        self.desk.opened(trade)
+        if self._live:
+            self._explain(trade)
+
+    def adjust_trade_position(
+        self, trade: Trade, current_time, current_rate, min_stake, max_stake, **kwargs
+    ) -> float | tuple[float, str] | None:
+        """The ladder: a rung bought, a grid rung sold, a part closed on the way to the target."""
+        try:
+            if not self.desk.is_due(trade, current_time):
+                return None
+            free = self._free(max_stake, current_time, besides=trade.id)
+            step = self.desk.next_step(trade, current_time, current_rate, min_stake=min_stake, available=free)
+        except Exception as error:
+            logger.warning(f"{trade.pair}: ladder of trade {trade.id} rests: {error}")
+            return None
+        if step.kind is StepKind.HOLD:
+            return None
+        if self._live:
+            logger.info(f"{trade.pair}: {step.tag}: {step.reason}")
+        return (step.stake if step.kind is StepKind.ADD else -step.part * trade.stake_amount), step.tag
 
     def custom_stoploss(
         self, pair, trade: Trade, current_time, current_rate, after_fill, **kwargs
     ) -> float | None:
         try:
-            stop = self._stop(trade, current_time).stop
+            stop = self.desk.stop(trade, current_time).stop
         except Exception as error:
             logger.warning(f"{pair}: stop of trade {trade.id} stays where it is: {error}")
             return None
@@ -230,15 +267,17 @@ class AdaptiveGRU(IStrategy):
     def custom_exit(self, pair, trade: Trade, current_time, current_rate, **kwargs) -> str | None:
         """Leave at once when the price is already beyond the stop: such a stop cannot be placed any more."""
         try:
-            state = self._stop(trade, current_time)
+            if is_passed(self.desk.plan(trade), self.desk.stop(trade, current_time), current_rate):
+                return "stop_passed"
+            if self.settings.regime_change is RegimeChange.EXIT:
+                return EXIT_REASON if self.desk.reaction(trade, current_time).leave else None
         except Exception as error:
             logger.warning(f"{pair}: trade {trade.id} has no stop to check: {error}")
-            return None
-        return "stop_passed" if is_passed(self.stops.plan(_key(trade)), state, current_rate) else None
+        return None
 
     def custom_roi(self, pair, trade: Trade, current_time, **kwargs) -> float | None:
         try:
-            return trade.calc_profit_ratio(self._stop_plan(trade).target_price)
+            return trade.calc_profit_ratio(self.desk.plan(trade).target_price)
         except Exception as error:
             logger.warning(f"{pair}: trade {trade.id} has no target: {error}")
             return None
@@ -254,60 +293,54 @@ class AdaptiveGRU(IStrategy):
         dp = getattr(self, "dp", None)  # freqtrade sets it after the strategy is built
         return dp is not None and dp.runmode in (RunMode.LIVE, RunMode.DRY_RUN)
 
+    def _tune(self) -> None:
+        """Lay the parameters' present values over the settings."""
+        values = present_values(self)
+        if values != self._tuned:
+            self._tuned, self.planner.settings = values, self.settings.replaced(values)
+
     @property
     def _horizon(self) -> int:
         return int(self.config["freqai"]["feature_parameters"]["label_period_candles"])
 
     def _plan(self, pair: str, side: str, price: float, now: datetime, tag: str | None) -> StopPlan:
         return self.planner.stop(
-            self.candles.get(pair), now, side=side, price=price, regime=regime_of_tag(tag)
+            self.desk.candles.get(pair), now, side=side, price=price, regime=regime_of_tag(tag)
         )
-
-    def _new_plan(self, trade: Trade) -> StopPlan:
-        candles = self.candles.get(trade.pair)
-        plan = self.planner.stop_at(
-            candles,
-            candles.last_closed(trade.open_date_utc),
-            side=trade.trade_direction,
-            price=trade.open_rate,
-            regime=regime_of_tag(trade.enter_tag),
-            fee=trade.fee_open,
-        )
-        trade.set_custom_data(PLAN_KEY, plan.to_dict())
-        self.stops.put(_key(trade), plan, trade.open_date_utc)
-        return plan
-
-    def _stop_plan(self, trade: Trade) -> StopPlan:
-        """The trade's plan: from memory, else (after a restart) from its stored data, else made anew."""
-        if (key := _key(trade)) not in self.stops:
-            stored = trade.get_custom_data(PLAN_KEY)
-            if stored is None:
-                return self._new_plan(trade)
-            self.stops.put(key, StopPlan.from_dict(stored), trade.open_date_utc)
-        return self.stops.plan(key)
-
-    def _stop(self, trade: Trade, now: datetime) -> StopState:
-        self._stop_plan(trade)
-        return self.stops.state(_key(trade), self.candles.get(trade.pair), now)
 
     def _ledger(self, now: datetime):
         read = self.history.merge if self._live else self.history.follow
         return read(Trade.get_trades_proxy(is_open=False), now)
 
     def _r_multiple(self, trade: Trade) -> float | None:
-        notional = trade.stake_amount * (trade.leverage or 1.0)
         try:
-            return self._stop_plan(trade).r_multiple(trade.close_profit_abs, notional)
+            return self.desk.r_multiple(trade)
         except Exception as error:
             logger.warning(f"{trade.pair}: closed trade {trade.id} is left out of sizing: {error}")
             return None
-        finally:
-            self.stops.drop(_key(trade))
+
+    def _free(self, max_stake: float, now: datetime, besides: int | None = None) -> float:
+        """Of `max_stake`, what open trades' rungs have not reserved; `besides`: the trade that asks."""
+        open_trades = Trade.get_trades_proxy(is_open=True)
+        return max(max_stake - self.desk.reserved_stake(open_trades, now, besides), 0.0)
+
+    def _explain(self, trade: Trade) -> None:
+        """Why this entry: to the log, to Telegram and into the trade's own data."""
+        try:
+            words = self.desk.explain(trade)
+        except Exception as error:
+            logger.warning(f"{trade.pair}: entry of trade {trade.id} cannot be explained: {error}")
+            return
+        trade.set_custom_data(ENTRY_KEY, words.to_dict())
+        self._say(f"{trade.pair}: {words.text}")
+
+    def _say(self, message: str) -> None:
+        """To the log and, once per candle, to Telegram; only while trading."""
+        if self._live:
+            logger.info(message)
+            self.dp.send_msg(message)
 
     def _refuse(self, pair: str, error: Exception) -> None:
         """Say why an entry is refused. What is not one of our own errors is a defect: show where."""
         logger.warning(f"{pair}: entry refused: {error}", exc_info=not isinstance(error, AdaptiveError))
-
-
-def _key(trade: Trade) -> tuple:
-    return trade.id, trade.pair, trade.open_date
+        self._say(f"{pair}: entry refused: {error}")

@@ -1,0 +1,288 @@
+"""The bot's open trades: the plan of each, where its stop and its ladder stand, what is at risk in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from adaptive_pkg.adapter.open_trade import OpenTrade, ladder_state, last_entry, trade_key
+from adaptive_pkg.enums import Regime, RegimeChange
+from adaptive_pkg.market.closed_candles import ClosedCandles
+from adaptive_pkg.market.correlation import PairCorrelations
+from adaptive_pkg.policy.decision import regime_of_tag
+from adaptive_pkg.policy.explanation import EntryExplanation, explain_entry
+from adaptive_pkg.risk.ladder import (
+    LADDER_KEY,
+    LadderPlan,
+    LadderStep,
+    next_step,
+    plan_ladder,
+    rebase,
+)
+from adaptive_pkg.risk.planner import EntryPlanner, EntrySize
+from adaptive_pkg.risk.portfolio import Admission, EntryRequest, Holding, LastExit, admit, open_risk
+from adaptive_pkg.risk.regime_change import RegimeReaction, react
+from adaptive_pkg.risk.stop_book import StopBook
+from adaptive_pkg.risk.stop_plan import PLAN_KEY, StopPlan
+from adaptive_pkg.risk.stops import StopState, is_passed
+
+
+class TradeDesk:
+    """Keeps plans and ladders by trade, read back from the trade's own stored data after a restart."""
+
+    def __init__(self, planner: EntryPlanner, candles: ClosedCandles) -> None:
+        self.planner = planner
+        self.candles = candles
+        self.stops = StopBook()
+        self._ladders: dict[tuple, LadderPlan] = {}
+        self._stepped: dict[tuple, int] = {}  # start of the last candle that a ladder step was decided on
+        self._wanted: dict[str, EntrySize] = {}  # by pair: sized, not filled yet
+
+    # --- entry ---------------------------------------------------------------------------------------
+
+    def want(self, pair: str, size: EntrySize) -> float:
+        """Remember what was decided for the entry that may follow. Returns the first order's stake."""
+        self._wanted[pair] = size
+        return size.first_stake
+
+    def admit(
+        self,
+        pair: str,
+        plan: StopPlan,
+        notional: float,
+        now: datetime,
+        *,
+        regime: Regime | None,
+        equity: float,
+        open_trades: Iterable[OpenTrade],
+        last_exit: LastExit | None,
+    ) -> Admission:
+        """Whether the portfolio has room for the entry. `notional`: value of its first order.
+
+        Raises:
+            RiskError, DataError: a number is unusable. Refuse the entry.
+        """
+        settings = self.planner.settings
+        candles = self.candles.get(pair)
+        now_regime = regime or Regime.from_code(candles.column("regime")[candles.last_closed(now)])
+        wanted = self._wanted.get(pair)
+        ladder = wanted.ladder if wanted else self._single(plan, now_regime)
+        held = open_trades if settings.components.portfolio_limits else ()
+        correlations = PairCorrelations(self.candles, settings.portfolio.correlation_candles)
+        return admit(
+            EntryRequest(pair, plan.side, notional / ladder.shares[0] * ladder.loss_fraction, regime),
+            [self.holding(trade, now) for trade in held],
+            equity=equity,
+            preset=settings.preset(now_regime),
+            settings=settings.portfolio,
+            components=settings.components,
+            correlation=lambda other: correlations.between(pair, other, now),
+            last_exit=last_exit,
+            now=now,
+            timeframe_seconds=candles.timeframe_seconds,
+        )
+
+    def opened(self, trade: OpenTrade) -> StopPlan:
+        """The first entry has filled: write the stop plan and the ladder, from then on the trade's own."""
+        plan = self._new_plan(trade)
+        wanted = self._wanted.pop(trade.pair, None)
+        regime = self._regime_at_entry(trade)
+        # sized without rungs (or before a restart): none are bought, for their stake was never set aside
+        ladder = (
+            plan_ladder(plan, self._preset(regime), self._settings.ladder, self._settings.components)
+            if wanted and wanted.ladder.rungs
+            else self._single(plan, regime)
+        ).with_stake(trade.stake_amount / (wanted.ladder.shares[0] if wanted else 1.0))
+        trade.set_custom_data(LADDER_KEY, ladder.to_dict())
+        self._ladders[trade_key(trade)] = ladder
+        return plan
+
+    def explain(self, trade: OpenTrade) -> EntryExplanation:
+        """Why the trade was entered. Raises DataError where the candle of its signal is not there."""
+        candles = self.candles.get(trade.pair)
+        row = candles.row(candles.last_closed(trade.open_date_utc))
+        return explain_entry(row, trade.enter_tag or "no tag", -1 if trade.is_short else 1, self._settings)
+
+    def refilled(self, trade: OpenTrade, now: datetime) -> None:
+        """A rung has filled: breakeven and target follow the average entry, the stop stays."""
+        plan = rebase(self.plan(trade), trade.open_rate)
+        trade.set_custom_data(PLAN_KEY, plan.to_dict())
+        self.stops.put(trade_key(trade), plan, now)
+
+    # --- the open trade ------------------------------------------------------------------------------
+
+    def plan(self, trade: OpenTrade) -> StopPlan:
+        """The trade's stop plan: from memory, else (after a restart) its stored data, else made anew."""
+        if (key := trade_key(trade)) not in self.stops:
+            stored = trade.get_custom_data(PLAN_KEY)
+            if stored is None:
+                return self._new_plan(trade)
+            self.stops.put(key, StopPlan.from_dict(stored), last_entry(trade))
+        return self.stops.plan(key)
+
+    def stop(self, trade: OpenTrade, now: datetime) -> StopState:
+        """Where the stop stands. Raises RiskError or DataError; the caller keeps the last stop."""
+        plan = self.plan(trade)
+        state = self.stops.state(trade_key(trade), self.candles.get(trade.pair), now)
+        if self._settings.regime_change is RegimeChange.TIGHTEN:
+            nearer = self.reaction(trade, now).tightened_stop
+            if nearer is not None and is_passed(plan, replace(state, stop=nearer), state.stop):
+                return replace(state, stop=nearer)
+        return state
+
+    def reaction(self, trade: OpenTrade, now: datetime) -> RegimeReaction:
+        """What the pair's present regime means for the trade."""
+        candles = self.candles.get(trade.pair)
+        entered, at = regime_of_tag(trade.enter_tag), candles.last_closed(now)
+        present = Regime.from_code(candles.column("regime")[at]) if at >= 0 else entered
+        presets = (self._preset(entered or present), self._preset(present))
+        return react(self._settings.regime_change, self.plan(trade), entered, present, presets)
+
+    def ladder(self, trade: OpenTrade) -> LadderPlan | None:
+        """The trade's ladder; None for a trade that was opened without one. Raises RiskError."""
+        if (key := trade_key(trade)) not in self._ladders:
+            stored = trade.get_custom_data(LADDER_KEY)
+            if stored is None:
+                return None
+            self._ladders[key] = LadderPlan.from_dict(stored)
+        return self._ladders[key]
+
+    def is_due(self, trade: OpenTrade, now: datetime) -> bool:
+        """Whether the trade has a ladder that no step was decided for on the last closed candle."""
+        ladder = self.ladder(trade)
+        if ladder is None or not (ladder.rungs or ladder.scale_out_prices):
+            return False
+        candles = self.candles.get(trade.pair)
+        at = candles.last_closed(now)
+        if at < candles.first_since(trade.open_date_utc):
+            return False
+        return self._stepped.get(trade_key(trade)) != candles.starts[at]
+
+    def next_step(
+        self,
+        trade: OpenTrade,
+        now: datetime,
+        rate: float,
+        *,
+        min_stake: float | None,
+        available: float,
+    ) -> LadderStep:
+        """The ladder's next order. Ask while it `is_due`: once per closed candle.
+
+        Args:
+            rate: price on offer. available: free stake, less what other trades' rungs have reserved.
+
+        Raises:
+            RiskError, DataError: do nothing.
+        """
+        ladder, candles = self.ladder(trade), self.candles.get(trade.pair)
+        at = candles.last_closed(now)
+        state = self.stop(trade, now)
+        busy = "an order is open" if trade.has_open_orders else ""
+        plan, close = self.plan(trade), candles.column("close")[at]
+        if is_passed(plan, state, rate):
+            busy = "the stop is passed"
+        elif plan.target_reached(close):
+            busy = "the target is reached"
+        step = next_step(
+            ladder,
+            ladder_state(trade),
+            close=close,
+            stage=state.stage,
+            may_add=self.reaction(trade, now).may_add,
+            available=available,
+            min_stake=min_stake,
+            amount=trade.amount,
+            leverage=trade.leverage or 1.0,
+            rate=rate,
+            busy=busy,
+        )
+        if not trade.has_open_orders:  # an order that is cancelled within the candle leaves it to be decided
+            self._stepped[trade_key(trade)] = candles.starts[at]
+        return step
+
+    def reserved_stake(self, trades: Iterable[OpenTrade], now: datetime, besides: int | None = None) -> float:
+        """Stake to be kept free for the rungs of all trades but the one that asks."""
+        if not self._settings.components.ladder:
+            return 0.0
+        return sum(self.reserved(trade, now) for trade in trades if trade.id != besides)
+
+    def reserved(self, trade: OpenTrade, now: datetime) -> float:
+        """Stake to be kept free for the trade's rungs."""
+        ladder = self.ladder(trade)
+        if ladder is None or not ladder.rungs:
+            return 0.0
+        return ladder.reserved(ladder_state(trade), self.stop(trade, now).stage)
+
+    def holding(self, trade: OpenTrade, now: datetime) -> Holding:
+        """The trade as the portfolio sees it. Raises RiskError for numbers that make no sense."""
+        plan, leverage = self.plan(trade), trade.leverage or 1.0
+        # until its first stop call freqtrade has only the outer limit; later its stop may be the nearer one
+        stops = [self.stop(trade, now).stop, *([trade.stop_loss] if trade.stop_loss else [])]
+        stop = min(stops) if trade.is_short else max(stops)
+        amount = trade.amount or trade.stake_amount * leverage / trade.open_rate  # not filled yet
+        reserved = self.reserved(trade, now)
+        loss = self._ladders[trade_key(trade)].loss_at(plan.entry_price) if reserved else 0.0
+        return Holding(
+            trade.pair,
+            trade.trade_direction,
+            open_risk(trade.trade_direction, amount, trade.open_rate, stop, trade.fee_open),
+            reserved * leverage * loss,
+        )
+
+    def r_multiple(self, trade: Any) -> float:
+        """A closed trade's profit in units of what its whole ladder would have lost at the stop.
+
+        Raises:
+            RiskError, DataError: the trade's plan cannot be read; leave it out.
+        """
+        try:
+            leverage = trade.leverage or 1.0
+            ladder = self.ladder(trade)
+            if ladder is not None:
+                return trade.close_profit_abs / ladder.risk_money(leverage)
+            return self.plan(trade).r_multiple(trade.close_profit_abs, trade.stake_amount * leverage)
+        finally:
+            self.forget(trade)
+
+    def forget(self, trade: OpenTrade) -> None:
+        """Drop what is kept of a trade."""
+        key = trade_key(trade)
+        self.stops.drop(key)
+        self._ladders.pop(key, None)
+        self._stepped.pop(key, None)
+
+    # --- helpers -------------------------------------------------------------------------------------
+
+    @property
+    def _settings(self) -> Any:
+        return self.planner.settings
+
+    def _preset(self, regime: Regime) -> Any:
+        return self._settings.preset(regime)
+
+    def _regime_at_entry(self, trade: OpenTrade) -> Regime:
+        if regime := regime_of_tag(trade.enter_tag):
+            return regime
+        candles = self.candles.get(trade.pair)
+        return Regime.from_code(candles.column("regime")[candles.last_closed(trade.open_date_utc)])
+
+    def _single(self, plan: StopPlan, regime: Regime) -> LadderPlan:
+        preset = replace(self._preset(regime), allow_dca=False)
+        return plan_ladder(plan, preset, self._settings.ladder, self._settings.components)
+
+    def _new_plan(self, trade: OpenTrade) -> StopPlan:
+        candles = self.candles.get(trade.pair)
+        plan = self.planner.stop_at(
+            candles,
+            candles.last_closed(trade.open_date_utc),
+            side=trade.trade_direction,
+            price=trade.open_rate,
+            regime=regime_of_tag(trade.enter_tag),
+            fee=trade.fee_open,
+        )
+        trade.set_custom_data(PLAN_KEY, plan.to_dict())
+        self.stops.put(trade_key(trade), plan, trade.open_date_utc)
+        return plan

@@ -1,0 +1,56 @@
+"""What is thought of every candle of a frame: its regime, and the entry decided at its close."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from adaptive_pkg.market.regime import MarketRegimeDetector, RegimeFrame
+from adaptive_pkg.policy.decision import Decisions, decide_entries
+from adaptive_pkg.settings import AdaptiveSettings
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Regimes and decisions of one frame, candle by candle."""
+
+    regimes: RegimeFrame
+    decisions: Decisions
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The columns that freqtrade, the planner and the charts read, each (n,)."""
+        return {
+            "regime": self.regimes.codes,
+            "regime_confidence": self.regimes.confidence,
+            "confidence": self.decisions.confidence,
+            "size_multiplier": self.decisions.size_multiplier,
+            "enter_long": (self.decisions.side > 0).astype(np.int8),
+            "enter_short": (self.decisions.side < 0).astype(np.int8),
+            "enter_tag": self.decisions.tag,
+        }
+
+
+def judge(
+    frame: pd.DataFrame,
+    settings: AdaptiveSettings,
+    *,
+    can_short: bool,
+    forecast_sigma: np.ndarray | None = None,
+) -> Judgement:
+    """Judge a `market_frame` with the trends of higher timeframes in it. Arguments as `decide_entries`.
+
+    Raises:
+        DataError: a column is missing.
+    """
+    regimes = MarketRegimeDetector(settings.regime).detect(frame)
+    decisions = decide_entries(
+        frame,
+        regimes.tradable_codes,
+        regimes.confidence,
+        settings,
+        can_short=can_short,
+        forecast_sigma=forecast_sigma,
+    )
+    return Judgement(regimes, decisions)
