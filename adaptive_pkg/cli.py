@@ -86,6 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(kelly)
     kelly.add_argument("source", type=Path, help="a freqtrade trade database, or a backtest result zip")
     kelly.add_argument("--equity", type=float, help="account equity; default: stakes per 1,000")
+    kelly.add_argument(
+        "--resample", type=int, dest="resamples", metavar="N",
+        help="also size the trades in N resampled orders, beside a plain per-regime estimator",
+    )  # fmt: skip
     kelly.add_argument("--json", type=Path, dest="json_path", help="write every printed figure here")
     kelly.set_defaults(run=_kelly)
 
@@ -96,6 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     rules.add_argument("--timerange", default="20220101-20231231")
     rules.add_argument("--repeats", type=int, default=2, help="runs of each; the faster one counts")
     rules.set_defaults(run=_bench_rules)
+    search = benches.add_parser("hyperopt", help="hyperopt epochs a minute beside SampleStrategy's")
+    _add_data(search)
+    search.add_argument("--timerange", default="20220101-20231231")
+    search.add_argument("--epochs", type=int, default=40, help="epochs that are timed")
+    search.set_defaults(run=_bench_hyperopt)
     detector = benches.add_parser("regimes", help="candles a second through the regime detector")
     detector.add_argument("--candles", type=int, default=1_000_000)
     detector.add_argument("--json", type=Path, dest="json_path")
@@ -103,6 +112,11 @@ def _parser() -> argparse.ArgumentParser:
 
     sizing = benches.add_parser("kelly", help="pooled Kelly beside the plain one, on trades of known edge")
     sizing.add_argument("--paths", type=int, default=1000, help="simulated accounts")
+    sizing.add_argument("--edge-mean", type=float, default=0.02, help="mean of p − 1/(1 + b)")
+    sizing.add_argument("--edge-sd", type=float, default=0.03, help="its standard deviation")
+    sizing.add_argument(
+        "--shared", type=float, default=0.5, help="part of its variance common to all regimes"
+    )
     sizing.add_argument("--json", type=Path, dest="json_path")
     sizing.set_defaults(run=_bench_kelly)
 
@@ -177,6 +191,14 @@ def _bench_rules(options: argparse.Namespace) -> int:
     return bench_rules(options.datadir, options.timerange, options.pairs, options.repeats, options.json_path)
 
 
+def _bench_hyperopt(options: argparse.Namespace) -> int:
+    from adaptive_pkg.bench.hyperopt import bench_hyperopt
+
+    return bench_hyperopt(
+        options.datadir, options.timerange, options.pairs, options.epochs, options.json_path
+    )
+
+
 def _bench_regimes(options: argparse.Namespace) -> int:
     from adaptive_pkg.bench.regimes import bench_regimes
 
@@ -215,13 +237,15 @@ def _kelly(options: argparse.Namespace) -> int:
     from adaptive_pkg.settings import load_settings
 
     settings = load_settings(_load_config(options))
-    return report_kelly(options.source, settings, options.equity, options.json_path)
+    return report_kelly(options.source, settings, options.equity, options.json_path, options.resamples)
 
 
 def _bench_kelly(options: argparse.Namespace) -> int:
     from adaptive_pkg.bench.kelly import bench_kelly
+    from adaptive_pkg.bench.kelly_simulation import Edges
 
-    return bench_kelly(options.paths, options.json_path)
+    edges = Edges(mean=options.edge_mean, sd=options.edge_sd, shared=options.shared)
+    return bench_kelly(options.paths, options.json_path, edges)
 
 
 def _settings(options: argparse.Namespace) -> int:

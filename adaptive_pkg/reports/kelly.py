@@ -41,6 +41,7 @@ class KellyRow:
     used_mean_r_ci95_low: float
     used_mean_r_ci95_high: float
     own_record_weight: float
+    trust: float  # weight of the used record against start_fraction
     full_kelly_fraction: float | None
     fraction_at_risk: float  # of equity, before preset and drawdown
     next_stake: float  # stake currency
@@ -50,22 +51,35 @@ class KellyRow:
 
 
 def report_kelly(
-    source: Path, settings: AdaptiveSettings, equity: float | None, json_path: Path | None
+    source: Path,
+    settings: AdaptiveSettings,
+    equity: float | None,
+    json_path: Path | None,
+    resamples: int | None = None,
 ) -> int:
     """Print the Kelly analysis of a freqtrade trade database or of a backtest result.
 
     Args:
         source: sqlite file (opened read-only) or backtest result zip.
         equity: of the account, stake currency; None: stakes per 1,000, the drawdown throttle left out.
+        resamples: also take the trades in this many resampled orders, beside a plain per-regime estimator.
 
     Raises:
-        DataError: no such file, neither kind of file, or no closed trade in it that can be counted in R.
+        DataError: no such file, neither kind of file, no closed trade in it that can be counted in R, or too
+            few to resample.
         RiskError: equity is not a finite number above 0.
     """
     record = read_record(source)
     rows = analyse(record.trades, settings, equity)
     title = f"Kelly from {len(record.trades)} closed trades of {source.name}"
     _print(rows, record, title, settings.kelly.fraction, equity)
+    resampled = None
+    if resamples is not None:
+        from adaptive_pkg.reports import kelly_resampled
+
+        paired = kelly_resampled.resample(record.trades, settings.kelly, resamples)
+        kelly_resampled.print_resampled(paired, len(record.trades), resamples, report_console())
+        resampled = kelly_resampled.as_figures(paired, resamples)
     if json_path:
         figures = {
             "source": str(source),
@@ -79,6 +93,7 @@ def report_kelly(
             "next_stake_stop_fraction": STOP_FRACTION,
             "part_of_full_kelly": settings.kelly.fraction,
             "rows": [asdict(row) for row in rows],
+            "resampled": resampled,
         }
         json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_text(json.dumps(figures, indent=2) + "\n")
@@ -132,6 +147,7 @@ def _row(
         used_mean_r_ci95_high=kelly.mean_r + half_width,
         # alone, a record weighs all, whatever `estimate` calls the part that is not blended
         own_record_weight=1.0 if name == POOLED else kelly.regime_weight,
+        trust=kelly.trust,
         full_kelly_fraction=kelly.full_fraction if estimated else None,
         fraction_at_risk=kelly.fraction,
         next_stake=size.stake,

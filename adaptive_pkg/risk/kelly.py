@@ -10,6 +10,9 @@ from adaptive_pkg.errors import RiskError
 from adaptive_pkg.risk.ledger import RunningStats, TradeLedger
 from adaptive_pkg.settings import ComponentSettings, KellySettings
 
+PRIOR_REGIMES = 50  # that `prior_trades` counts as, against the few regimes seen: how fast it is given up
+MAX_SPREAD = 1.0  # τ²/σ²: beyond it even a regime's first trade would outweigh all others
+
 
 @dataclass(frozen=True, slots=True)
 class KellyEstimate:
@@ -24,6 +27,7 @@ class KellyEstimate:
     n: int  # trades of all regimes
     n_regime: int  # trades of this regime
     regime_weight: float  # weight of the regime's own record; the pooled record has the rest
+    trust: float  # weight of the fractional Kelly of both; start_fraction has the rest
     reason: str
 
 
@@ -47,14 +51,16 @@ def estimate(
     """Fraction of equity to put at risk in `regime`, from the trades the ledger has settled. O(1).
 
     1. Fewer than min_trades in all regimes together: start_fraction.
-    2. The regime's record is blended with `m` trades of the pooled record, so p, mean win, mean loss and
-       mean R all shrink alike: p = (wins + m·p_pooled)/(n + m), and so on. m = σ²/τ², the variance within
-       over that between regimes (method of moments, DerSimonian & Laird 1986), at least prior_trades. Where
-       regimes do not differ beyond chance, the pooled record stands alone.
+    2. Three levels, each shrunk towards the next by n/(n + m), as in a normal model with a hierarchical prior
+       (Gelman et al., Bayesian Data Analysis, ch. 5): the regime's own record towards the pooled one, that
+       towards start_fraction. Own and pooled sums are blended, so p, mean win, mean loss and mean R shrink
+       alike. Pooled: m = start_trades. Regime: m = σ²/τ², the variance within over that between regimes,
+       from the regimes' own spread and `prior_trades` (see `_spread`).
     3. f = (b·p − q)/b × settings.fraction. b and p come from R, so size does not feed back into them. An
        average loss above 1 R (gaps, slippage) divides f: the stop did not hold the loss to what was meant.
-    4. An edge that is not positive: floor. An edge within `significance` standard errors of zero does not
-       lift the fraction above start_fraction; from there to twice that it rises to full in a straight line.
+       `trust` is the weight of f, start_fraction has the rest.
+    4. An edge that is not positive: floor. From there to `significance` standard errors above zero the size
+       leaves the floor in a straight line, and only from there to twice that may it pass start_fraction.
     5. floor and cap come last.
 
     With `components.kelly` off: start_fraction. Without a single loss on record, one loss of 1 R is imagined.
@@ -68,11 +74,16 @@ def estimate(
         )
     if pooled.wins == 0:
         reason = f"no win in {pooled.n} trades: floor"
-        return KellyEstimate(settings.floor, 0.0, 0.0, 0.0, pooled.mean, 0.0, pooled.n, own.n, 0.0, reason)
+        return KellyEstimate(
+            settings.floor, 0.0, 0.0, 0.0, pooled.mean, 0.0, pooled.n, own.n, 0.0, 0.0, reason
+        )
     n, loss_sum, square_sum = float(pooled.n), pooled.loss_sum, pooled.square_sum
     if loss_sum <= 0.0:
         n, loss_sum, square_sum = n + 1.0, 1.0, square_sum + 1.0
-    weight = _regime_weight(ledger, own.n, settings.prior_trades)
+    of_own = _shrinkage(own.n, _spread(ledger, settings.prior_trades))
+    of_pooled = (1.0 - of_own) * pooled.n / (pooled.n + settings.start_trades)
+    trust = of_own + of_pooled
+    weight = of_own / trust
     # Per blended trade: the regime's own n trades carry `weight`, the pooled ones the rest. Since weight < 1
     # and the pooled record holds a win and a loss, 0 < p < 1.
     share, rest = (weight / own.n if own.n else 0.0), (1.0 - weight) / n
@@ -86,7 +97,7 @@ def estimate(
     effective = n if weight == 0.0 else min(n, own.n / weight)
     standard_error = math.sqrt(variance / effective)
     full = kelly_fraction(p, b)
-    fraction, why = _reduce(full / max(mean_loss, 1.0), mean_r, standard_error, settings)
+    fraction, why = _reduce(full / max(mean_loss, 1.0), trust, mean_r, standard_error, settings)
     blend = f"{own.n} {regime.value} trades weigh {weight:.0%} beside {pooled.n} pooled"
     return KellyEstimate(
         min(max(fraction, settings.floor), settings.cap),
@@ -98,6 +109,7 @@ def estimate(
         pooled.n,
         own.n,
         weight,
+        trust,
         f"p {p:.3f}, b {b:.2f}, {mean_r:+.3f} ± {standard_error:.3f} R; {blend}; {why}",
     )
 
@@ -123,39 +135,54 @@ def drawdown_multiplier(
 
 def _start(pooled: RunningStats, own: RunningStats, settings: KellySettings, reason: str) -> KellyEstimate:
     p = pooled.wins / pooled.n if pooled.n else 0.0
-    return KellyEstimate(settings.start_fraction, 0.0, p, 0.0, pooled.mean, 0.0, pooled.n, own.n, 0.0, reason)
+    start = settings.start_fraction
+    return KellyEstimate(start, 0.0, p, 0.0, pooled.mean, 0.0, pooled.n, own.n, 0.0, 0.0, reason)
 
 
-def _regime_weight(ledger: TradeLedger, n_own: int, prior_trades: int) -> float:
-    """n/(n + m) with m = max(σ²/τ², prior_trades); 0 when the regimes do not differ beyond chance."""
-    groups = [stats for stats in ledger.by_regime.values() if stats.n]
-    total = ledger.pooled.n
-    if not n_own or len(groups) < 2 or total <= len(groups):
+def _shrinkage(n: int, spread: float) -> float:
+    """n/(n + m) with m = 1/spread: what n trades weigh against the level above them."""
+    return n * spread / (1.0 + n * spread)
+
+
+def _spread(ledger: TradeLedger, prior_trades: int) -> float:
+    """τ²/σ², the variance of mean R between regimes over that within; 0 with fewer than two regimes.
+
+    The mean square between regimes over that within is 1 + n̄·τ²/σ² on average (n̄ as in DerSimonian & Laird
+    1986). Five regimes are too few to trust it: it is averaged with what 1/prior_trades would make it,
+    counted as PRIOR_REGIMES regimes.
+    """
+    pooled, groups, of_means, of_sizes = ledger.pooled, 0, 0.0, 0.0
+    for stats in ledger.by_regime.values():  # no calls in here: it runs at every entry
+        if stats.n:
+            groups += 1
+            of_means += (stats.win_sum - stats.loss_sum) ** 2 / stats.n  # n·mean²
+            of_sizes += stats.n * stats.n
+    if groups < 2:
         return 0.0
-    grand = ledger.pooled.mean
-    between = sum(stats.n * (stats.mean - grand) ** 2 for stats in groups)
-    within = sum(stats.square_sum - stats.n * stats.mean**2 for stats in groups) / (total - len(groups))
-    tau_squared = (between - (len(groups) - 1) * within) / (
-        total - sum(stats.n * stats.n for stats in groups) / total
-    )
-    if tau_squared <= 0.0:
-        return 0.0
-    return n_own / (n_own + max(within / tau_squared, float(prior_trades)))
+    total, prior = pooled.n, 1.0 / prior_trades
+    within = pooled.square_sum - of_means
+    if total <= groups or within <= 0.0:  # nothing to measure the differences by
+        return prior
+    between = (of_means - (pooled.win_sum - pooled.loss_sum) ** 2 / total) * (total - groups) / within
+    size = (total - of_sizes / total) / (groups - 1)
+    mean_square = (between + PRIOR_REGIMES * (1.0 + size * prior)) / (groups - 1 + PRIOR_REGIMES)
+    return min(max((mean_square - 1.0) / size, 0.0), MAX_SPREAD)
 
 
-def _reduce(full: float, mean_r: float, standard_error: float, settings: KellySettings) -> tuple[float, str]:
-    """Fractional Kelly, held back while the edge is not distinguishable from none."""
+def _reduce(
+    full: float, trust: float, mean_r: float, standard_error: float, settings: KellySettings
+) -> tuple[float, str]:
+    """Fractional Kelly beside start_fraction, held back while the edge is not distinguishable from none."""
     if full <= 0.0:
         return settings.floor, "the edge is not positive: floor"
-    fraction = full * settings.fraction
-    if fraction <= settings.start_fraction:
-        return fraction, f"{settings.fraction:g} of full Kelly"
+    start, floor = settings.start_fraction, settings.floor
+    fraction = start + (full * settings.fraction - start) * trust
     doubt = settings.significance * standard_error
-    trust = 1.0 if doubt == 0.0 else min(max(mean_r / doubt - 1.0, 0.0), 1.0)
-    held = settings.start_fraction + (fraction - settings.start_fraction) * trust
-    if trust == 1.0:
-        return held, f"{settings.fraction:g} of full Kelly"
-    return (
-        held,
-        f"edge uncertain: {trust:.0%} of the way from start_fraction to {settings.fraction:g} of full Kelly",
-    )
+    clear = mean_r / doubt if doubt > 0.0 else math.inf
+    why = f"{settings.fraction:g} of full Kelly weighs {trust:.0%}, start_fraction the rest"
+    if fraction > start and clear < 2.0:
+        fraction = start + (fraction - start) * max(clear - 1.0, 0.0)
+        why += ", edge uncertain: held back"
+    if clear < 1.0:
+        fraction = floor + (fraction - floor) * clear
+    return fraction, why

@@ -89,18 +89,20 @@ def test_the_textbook_record_of_a_database_is_read_to_the_last_figure(database, 
     assert (strong["own_win_probability"], pooled["used_win_probability"]) == pytest.approx((0.55, 0.55))
     assert (strong["own_payoff_ratio"], pooled["used_payoff_ratio"]) == pytest.approx((2.0, 2.0))
     assert pooled["full_kelly_fraction"] == pytest.approx(0.325)
-    assert pooled["fraction_at_risk"] == pytest.approx(0.08125)
+    # 40 trades beside a start of 1 % that counts as 600: 1/16 of the way to a quarter of full Kelly
+    assert pooled["trust"] == pytest.approx(40 / 640)
+    assert pooled["fraction_at_risk"] == pytest.approx(0.01 + (0.08125 - 0.01) / 16)
     assert pooled["used_mean_r"] == pytest.approx(0.65)
     # variance of R: (22·4 + 18·1)/40 − 0.65²
     half = 1.96 * math.sqrt((2.65 - 0.4225) / 40)
     assert pooled["used_mean_r_ci95_low"] == pytest.approx(0.65 - half)
     assert pooled["used_mean_r_ci95_high"] == pytest.approx(0.65 + half)
-    # 8.1 % of 1,000 at a loss of 2.2 % would be 3,696: no more than 30 % of equity goes into one position
+    # 1.4 % of 1,000 at a loss of 2.2 % would be 658: no more than 30 % of equity goes into one position
     assert pooled["next_stake"] == pytest.approx(300.0)
     assert "max_position_fraction" in pooled["next_stake_limited_by"]
     assert (figures["left_out_trades"], figures["note"], figures["equity"]) == ({}, "", 1000.0)
     printed = capsys.readouterr().out
-    assert "+32.50%" in printed and "8.12%" in printed and "note" not in printed
+    assert "+32.50%" in printed and "1.45%" in printed and "note" not in printed
 
 
 def test_the_weight_of_a_regimes_own_record_is_shown_where_regimes_differ():
@@ -110,7 +112,7 @@ def test_the_weight_of_a_regimes_own_record_is_shown_where_regimes_differ():
     assert (rows["choppy"].own_win_probability, rows["tight_range"].own_win_probability) == (0.7, 0.3)
     assert 0.5 < rows["choppy"].own_record_weight < 1.0
     assert 0.5 < rows["choppy"].used_win_probability < 0.7
-    assert rows["choppy"].fraction_at_risk > rows["tight_range"].fraction_at_risk == 0.005
+    assert rows["choppy"].fraction_at_risk > 0.01 > rows["tight_range"].fraction_at_risk >= 0.005
     # a regime without trades has the pooled figures and no own ones
     assert rows["transitional"].own_win_probability is rows["transitional"].own_payoff_ratio is None
     assert rows["transitional"].used_win_probability == rows[POOLED].used_win_probability == 0.5
@@ -131,8 +133,8 @@ def test_before_enough_trades_there_is_no_estimate_but_an_interval():
 def test_the_drawdown_of_the_record_lowers_the_next_stake_once_the_equity_is_known():
     trades = [ClosedTrade(i, i, Regime.STRONG_TREND, -1.0, -10.0) for i in range(40)]
     free, known = (analyse(trades, _settings(), equity)[-1] for equity in (None, 1000.0))
-    # 400 lost of 1,400 is beyond drawdown_full: a quarter of the size
-    assert known.next_stake == pytest.approx(0.25 * free.next_stake)
+    # 400 lost of 1,400 is beyond drawdown_full: 15 % of the size
+    assert known.next_stake == pytest.approx(0.15 * free.next_stake)
     assert free.next_stake == pytest.approx(0.005 * 1000.0 / LOSS_FRACTION)
 
 
@@ -291,3 +293,13 @@ def test_a_backtest_result_is_reported_with_its_note(tmp_path, capsys):
     assert (figures["used_trades"], figures["trades_with_known_initial_risk"]) == (41, 40)
     assert figures["rows"][-1]["own_win_probability"] == pytest.approx(22 / 41)
     assert "known of 40 of 41 trades" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_record_is_resampled_on_request_only(database, tmp_path, capsys):
+    path, out = database([in_r(i, r) for i, r in enumerate(TEXTBOOK * 2)]), tmp_path / "kelly.json"
+    report_kelly(path, AdaptiveSettings(), None, out)
+    assert json.loads(out.read_text())["resampled"] is None
+    assert "resampled" not in capsys.readouterr().out
+    report_kelly(path, AdaptiveSettings(), None, out, resamples=20)
+    assert json.loads(out.read_text())["resampled"]["resamples"] == 20
+    assert "80 trades in 20 resampled orders" in " ".join(capsys.readouterr().out.split())

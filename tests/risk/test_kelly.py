@@ -14,7 +14,8 @@ from adaptive_pkg.risk import ClosedTrade, TradeLedger, drawdown_multiplier, est
 from adaptive_pkg.settings import ComponentSettings, KellySettings
 
 QUARTER = KellySettings(fraction=0.25)
-PLAIN = replace(QUARTER, significance=0.0)  # the plain estimate, whatever its uncertainty
+PLAIN = replace(QUARTER, significance=0.0, start_trades=0)  # the plain estimate, whatever its uncertainty
+WARY = replace(QUARTER, significance=1.0, start_trades=0)
 
 
 def record(wins, losses, win=1.0, loss=1.0):
@@ -25,13 +26,34 @@ def record(wins, losses, win=1.0, loss=1.0):
 
 def test_the_textbook_case(ledger_of):
     """55 % wins, twice as large as the losses: 32.5 % in full, 8.125 % a quarter of it."""
-    kelly = estimate(ledger_of({"choppy": record(110, 90, win=2.0)}), Regime.CHOPPY, QUARTER)
+    kelly = estimate(ledger_of({"choppy": record(110, 90, win=2.0)}), Regime.CHOPPY, PLAIN)
     assert kelly_fraction(0.55, 2.0) == pytest.approx(0.325)
     assert (kelly.p, kelly.b, kelly.full_fraction) == (
         pytest.approx(0.55), pytest.approx(2.0), pytest.approx(0.325),
     )  # fmt: skip
     assert kelly.fraction == pytest.approx(0.08125)
     assert (kelly.n, kelly.n_regime, kelly.mean_r) == (200, 200, pytest.approx(0.65))
+
+
+def test_a_record_moves_size_from_the_start_to_kelly_by_its_length(ledger_of):
+    """The textbook case beside a start that counts as 600 trades: 200 are a quarter of the way."""
+    kelly = estimate(ledger_of({"choppy": record(110, 90, win=2.0)}), Regime.CHOPPY, QUARTER)
+    assert kelly.trust == pytest.approx(200 / 800)
+    assert kelly.fraction == pytest.approx(0.01 + (0.08125 - 0.01) * 0.25)
+    longer = estimate(ledger_of({"choppy": record(3300, 2700, win=2.0)}), Regime.CHOPPY, QUARTER)
+    assert kelly.fraction < 0.07 < longer.fraction < 0.08125
+    thin = ledger_of({"choppy": record(102, 98)})  # full Kelly 2 %: a quarter of it lies below the start
+    assert QUARTER.floor < estimate(thin, Regime.CHOPPY, QUARTER).fraction < QUARTER.start_fraction
+
+
+def test_a_regimes_own_record_counts_on_top_of_the_pooled_one(ledger_of):
+    ledger = ledger_of({"choppy": record(150, 50), "tight_range": record(40, 60)})
+    own, unseen = (estimate(ledger, regime, QUARTER) for regime in (Regime.CHOPPY, Regime.STRONG_TREND))
+    assert unseen.trust == pytest.approx(300 / 900)
+    assert unseen.trust < own.trust < 1.0
+    # own : pooled : start = trust·weight : trust·(1 − weight) : 1 − trust, the pooled part 1/3 of the rest
+    of_own = own.trust * own.regime_weight
+    assert own.trust - of_own == pytest.approx((1.0 - of_own) / 3)
 
 
 @given(p=st.floats(0.0, 1.0), b=st.floats(0.01, 100.0), more=st.floats(0.0, 0.5))
@@ -76,24 +98,37 @@ def test_a_hundred_losses_in_a_row_mean_the_floor(ledger_of):
 def test_a_hundred_wins_in_a_row_are_not_certainty(ledger_of):
     kelly = estimate(ledger_of({"choppy": record(100, 0)}), Regime.CHOPPY, QUARTER)
     assert 0.98 < kelly.p < 1.0
-    assert kelly.fraction == QUARTER.cap
+    assert kelly.fraction < QUARTER.cap / 2
+    assert estimate(ledger_of({"choppy": record(100, 0)}), Regime.CHOPPY, PLAIN).fraction == QUARTER.cap
 
 
 def test_an_uncertain_edge_does_not_lift_the_stake(ledger_of):
     """21 of 40 at b = 1.3: full Kelly says 16 %, but the edge is one standard error from nothing."""
-    kelly = estimate(ledger_of({"choppy": record(21, 19, win=1.3)}), Regime.CHOPPY, QUARTER)
+    kelly = estimate(ledger_of({"choppy": record(21, 19, win=1.3)}), Regime.CHOPPY, WARY)
     assert 0.0 < kelly.mean_r < 1.2 * kelly.standard_error
     assert kelly.full_fraction > 0.15
     assert kelly.fraction == pytest.approx(QUARTER.start_fraction, abs=0.005)
     assert "uncertain" in kelly.reason
-    longer = estimate(ledger_of({"choppy": record(210, 190, win=1.3)}), Regime.CHOPPY, QUARTER)
+    assert estimate(ledger_of({"choppy": record(21, 19, win=1.3)}), Regime.CHOPPY, QUARTER).fraction < 0.0125
+    longer = estimate(ledger_of({"choppy": record(210, 190, win=1.3)}), Regime.CHOPPY, WARY)
     assert longer.full_fraction == pytest.approx(kelly.full_fraction)
     assert longer.fraction == pytest.approx(0.25 * longer.full_fraction)
 
 
+@given(wins=st.integers(1, 199), win=st.floats(0.2, 3.0), doubt=st.floats(0.1, 3.0))
+def test_an_edge_within_its_error_never_lifts_size_above_the_start(wins, win, doubt):
+    wary = replace(QUARTER, significance=doubt)
+    ledger = TradeLedger()
+    for number, r in enumerate(record(wins, 200 - wins, win=win)):
+        ledger.add(ClosedTrade(number, number, Regime.CHOPPY, r, 0.0))
+    kelly = estimate(ledger, Regime.CHOPPY, wary)
+    if kelly.mean_r <= doubt * kelly.standard_error:
+        assert kelly.fraction <= QUARTER.start_fraction
+
+
 @settings(max_examples=60)
 @given(wins=st.integers(1, 59), win=st.floats(0.1, 5.0))
-def test_one_more_win_never_lowers_the_fraction_nor_jumps(wins, win):
+def test_one_more_win_never_lowers_the_fraction(wins, win):
     def fraction(count):
         ledger = TradeLedger()
         for number, r in enumerate(record(count, 60 - count, win=win)):
@@ -103,18 +138,21 @@ def test_one_more_win_never_lowers_the_fraction_nor_jumps(wins, win):
     assert fraction(wins + 1) >= fraction(wins)
 
 
-def test_the_edge_opens_the_stake_without_a_cliff():
+@pytest.mark.parametrize(("config", "steepest"), [(WARY, 0.002), (QUARTER, 0.001)])
+def test_the_edge_opens_the_stake_without_a_cliff(config, steepest):
     fractions = []
     for win in np.linspace(0.8, 2.2, 400):
         ledger = TradeLedger()
         for number, r in enumerate(record(100, 100, win=float(win))):
             ledger.add(ClosedTrade(number, number, Regime.CHOPPY, r, 0.0))
-        fractions.append(estimate(ledger, Regime.CHOPPY, QUARTER).fraction)
-    assert fractions[0] == QUARTER.floor
-    assert fractions[-1] == pytest.approx(0.25 * kelly_fraction(0.5, 2.2))
+        kelly = estimate(ledger, Regime.CHOPPY, config)
+        fractions.append(kelly.fraction)
+    assert fractions[0] == config.floor
+    at_the_end = config.start_fraction * (1 - kelly.trust) + 0.25 * kelly_fraction(0.5, 2.2) * kelly.trust
+    assert fractions[-1] == pytest.approx(at_the_end)
     steps = np.diff(fractions)
     assert (steps >= -1e-12).all()
-    assert steps.max() < 0.002
+    assert steps.max() < steepest
 
 
 def test_losses_above_one_r_cut_the_fraction(ledger_of):
@@ -129,20 +167,38 @@ def test_regimes_that_do_not_differ_share_one_estimate(ledger_of):
     ledger = ledger_of({"choppy": record(55, 45), "tight_range": record(55, 45)})
     both = [estimate(ledger, regime, PLAIN) for regime in (Regime.CHOPPY, Regime.TIGHT_RANGE)]
     unseen = estimate(ledger, Regime.STRONG_TREND, PLAIN)
-    assert both[0].fraction == both[1].fraction == unseen.fraction
-    assert {kelly.regime_weight for kelly in (*both, unseen)} == {0.0}
+    assert both[0].fraction == both[1].fraction == pytest.approx(unseen.fraction)
+    # no difference at all lowers the weight below the prior's, 100 of 500
+    assert 0.0 < both[0].regime_weight == both[1].regime_weight < 100 / 500
+    assert unseen.regime_weight == 0.0
 
 
 def test_a_regime_with_a_record_of_its_own_moves_away_from_the_pool_by_its_weight(ledger_of):
-    good, bad = record(80, 20), record(40, 60)
-    ledger = ledger_of({"strong_trend": good, "choppy": bad})
+    ledger = ledger_of({"strong_trend": record(80, 20), "choppy": record(40, 60)})
     strong = estimate(ledger, Regime.STRONG_TREND, PLAIN)
     choppy = estimate(ledger, Regime.CHOPPY, PLAIN)
-    assert 0.6 < strong.regime_weight <= 100 / 130
-    # own mean +0.6, pooled mean +0.2
+    # means +0.6, −0.2 and +0.2 in all. Between: 200·0.4² on 1 degree of freedom; within: 200 − 100·(0.6² +
+    # 0.2²) on 198. Expected of regimes that differ as the prior says: 1 + 100/400, counted 50 times.
+    mean_square = (32 / (160 / 198) + 50 * 1.25) / 51
+    spread = (mean_square - 1) / 100
+    assert strong.regime_weight == pytest.approx(100 * spread / (1 + 100 * spread))
     assert strong.mean_r == pytest.approx(0.6 * strong.regime_weight + 0.2 * (1 - strong.regime_weight))
     assert strong.p == pytest.approx(0.8 * strong.regime_weight + 0.6 * (1 - strong.regime_weight))
     assert strong.fraction > choppy.fraction
+
+
+def test_the_longer_regimes_keep_apart_the_less_the_prior_says(ledger_of):
+    def weights(times, good):
+        parts = {
+            "strong_trend": record(good * times, (100 - good) * times),
+            "choppy": record(40 * times, 60 * times),
+        }
+        return estimate(ledger_of(parts), Regime.STRONG_TREND, PLAIN).regime_weight
+
+    by_the_prior_alone = [100 * times / (100 * times + 400) for times in (1, 10)]
+    assert by_the_prior_alone[0] < weights(1, 80) < weights(10, 80)
+    assert weights(10, 80) > 0.9 > by_the_prior_alone[1]
+    assert weights(10, 40) < by_the_prior_alone[1]
 
 
 def test_few_trades_of_a_regime_weigh_little(ledger_of):
@@ -159,10 +215,11 @@ r_lists = st.lists(st.one_of(st.floats(-3.0, 5.0), st.just(0.0)), max_size=40)
 @given(
     records=st.dictionaries(st.sampled_from(list(Regime)), r_lists, max_size=5),
     part=st.floats(0.01, 1.0),
-    prior=st.integers(1, 100),
+    prior=st.integers(1, 1000),
+    start=st.integers(0, 2000),
 )
-def test_whatever_happened_the_fraction_lies_between_floor_and_cap(records, part, prior):
-    config = KellySettings(fraction=part, prior_trades=prior)
+def test_whatever_happened_the_fraction_lies_between_floor_and_cap(records, part, prior, start):
+    config = KellySettings(fraction=part, prior_trades=prior, start_trades=start)
     ledger, number = TradeLedger(), 0
     for regime, multiples in records.items():
         for r in multiples:
@@ -172,6 +229,7 @@ def test_whatever_happened_the_fraction_lies_between_floor_and_cap(records, part
         kelly = estimate(ledger, regime, config)
         assert config.floor <= kelly.fraction <= config.cap
         assert 0.0 <= kelly.regime_weight < 1.0
+        assert 0.0 <= kelly.trust <= 1.0 + 1e-12
         assert kelly.reason
         if kelly.n >= config.min_trades and kelly.b > 0 and kelly.p <= 1 / (1 + kelly.b):
             assert kelly.fraction == config.floor
@@ -196,7 +254,7 @@ def test_switched_off_it_stays_at_the_start_fraction(ledger_of):
 
 @pytest.mark.parametrize(
     ("drawdown", "multiplier"),
-    [(0.0, 1.0), (0.05, 1.0), (0.10, 0.625), (0.15, 0.25), (0.6, 0.25), (1.0, 0.25)],
+    [(0.0, 1.0), (0.05, 0.7875), (0.10, 0.575), (0.15, 0.3625), (0.20, 0.15), (0.6, 0.15), (1.0, 0.15)],
 )
 def test_the_throttle_falls_in_a_straight_line(drawdown, multiplier):
     assert drawdown_multiplier(drawdown, QUARTER) == pytest.approx(multiplier)
@@ -205,7 +263,12 @@ def test_the_throttle_falls_in_a_straight_line(drawdown, multiplier):
 @given(drawdown=st.floats(0.0, 0.999), more=st.floats(0.0, 0.001))
 def test_a_deeper_drawdown_never_means_more_and_never_a_cliff(drawdown, more):
     here, there = drawdown_multiplier(drawdown, QUARTER), drawdown_multiplier(drawdown + more, QUARTER)
-    assert 0.0 <= here - there <= 0.75 / 0.10 * more + 1e-12
+    assert 0.0 <= here - there <= 0.85 / 0.20 * more + 1e-12
+
+
+def test_the_throttle_may_start_late():
+    late = replace(QUARTER, drawdown_start=0.05, drawdown_full=0.15, drawdown_floor=0.25)
+    assert [drawdown_multiplier(x, late) for x in (0.05, 0.10, 0.15)] == pytest.approx([1.0, 0.625, 0.25])
 
 
 def test_the_throttle_can_be_switched_off_and_refuses_nonsense():

@@ -166,7 +166,7 @@ def test_a_drawdown_lowers_the_stake(ledger_of):
     losses = ledger_of({Regime.STRONG_TREND: [-20.0] * 5})  # −1,000 of what was 11,000
     fresh = size(planner, stop(planner)).decision.stake
     assert size(planner, stop(planner), ledger=losses).decision.stake == pytest.approx(
-        fresh * 0.6932, rel=1e-3
+        fresh * (1 - 0.85 * (1_000 / 11_000) / 0.20), rel=1e-3
     )
     unmoved = EntryPlanner(
         load_settings(

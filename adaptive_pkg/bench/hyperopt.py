@@ -1,0 +1,80 @@
+"""Hyperopt epochs a minute of rules-only AdaptiveGRU beside freqtrade's SampleStrategy, same candles."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import freqtrade.templates
+from rich.table import Table
+
+from adaptive_pkg.bench.rules import CONTESTANTS
+from adaptive_pkg.errors import AdaptiveError
+from adaptive_pkg.offline import run_offline
+from adaptive_pkg.reports import report_console
+
+DEFAULT_PAIRS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT")
+SPACES = {"AdaptiveGRU": ("regime", "policy", "risk"), "SampleStrategy": ("buy", "sell")}
+FEW = 4  # epochs of the run whose time is taken off: start-up, candles and indicators
+
+
+def bench_hyperopt(
+    datadir: Path, timerange: str, pairs: list[str] | None, epochs: int, json_path: Path | None
+) -> int:
+    """Time a short and a long search of each, one worker each; their difference is what epochs cost.
+
+    Raises:
+        AdaptiveError: a search did not finish, or too few epochs were asked for to measure.
+    """
+    if epochs < 5 * FEW:
+        raise AdaptiveError(f"epochs: {epochs} are too few to measure; ask for at least {5 * FEW}")
+    chosen = list(pairs or DEFAULT_PAIRS)
+    rates: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="adaptive-bench-") as folder:
+        overlay = Path(folder) / "rules-only.json"
+        overlay.write_text(
+            json.dumps(
+                {"freqai": {"enabled": False}, "timeframe": "1h", "exchange": {"pair_whitelist": chosen}}
+            )
+        )
+        for name in CONTESTANTS:
+            few = _search(name, datadir, timerange, overlay, FEW)
+            many = _search(name, datadir, timerange, overlay, FEW + epochs)
+            rates[name] = 60.0 * epochs / (many - few)
+    ratio = rates["AdaptiveGRU"] / rates["SampleStrategy"]
+    title = f"{len(chosen)} pairs, 1h, {timerange}, {epochs} epochs, one worker"
+    table = Table("strategy", "spaces", "epochs a minute", "ratio", title=title)
+    for name in CONTESTANTS:
+        share = rates[name] / rates["SampleStrategy"]
+        table.add_row(name, " ".join(SPACES[name]), f"{rates[name]:.1f}", f"{share:.2f}")
+    report_console().print(table)
+    if json_path:
+        json_path.write_text(
+            json.dumps(
+                {
+                    "timerange": timerange,
+                    "pairs": chosen,
+                    "epochs": epochs,
+                    "epochs_per_minute": rates,
+                    "epochs_per_minute_ratio_to_sample_strategy": ratio,
+                },
+                indent=2,
+            )
+        )
+    return 0
+
+
+def _search(strategy: str, datadir: Path, timerange: str, overlay: Path, epochs: int) -> float:
+    arguments = ["hyperopt", "--strategy", strategy, "--timerange", timerange, "--epochs", str(epochs)]
+    arguments += ["--spaces", *SPACES[strategy], "--hyperopt-loss", "SharpeHyperOptLossDaily"]
+    arguments += ["--job-workers", "1", "--random-state", "7", "--disable-param-export", "--min-trades", "1"]
+    if strategy == "SampleStrategy":
+        arguments += ["--strategy-path", str(Path(freqtrade.templates.__path__[0]))]
+    started = time.perf_counter()
+    status = run_offline(arguments, datadir=datadir, config_paths=[Path("user_data/config.json"), overlay])
+    elapsed = time.perf_counter() - started
+    if status:
+        raise AdaptiveError(f"hyperopt of {strategy} ended with status {status}; see its output above")
+    return elapsed

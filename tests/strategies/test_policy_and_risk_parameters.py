@@ -1,0 +1,88 @@
+"""`freqtrade hyperopt --spaces policy risk`: parameters that move entries, size, stop and target."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from adaptive_pkg.adapter.parameters import parameters
+
+POLICY_AND_RISK = [(space, section, name) for space, section, name in parameters() if space != "regime"]
+
+
+@pytest.fixture
+def started(make_config, load_strategy):
+    """`started(adaptive)`: the strategy as freqtrade starts it."""
+
+    def start(**adaptive):
+        strategy = load_strategy(make_config({"adaptive": adaptive}))
+        strategy.ft_bot_start()
+        return strategy
+
+    return start
+
+
+def test_every_parameter_of_a_space_stands_for_a_setting_and_no_setting_has_two(started):
+    strategy = started()
+    for space in ("regime", "policy", "risk"):
+        declared = {parameter.name for _, parameter in strategy.enumerate_parameters(space)}
+        assert declared == {name for own, _, name in parameters() if own == space}
+    assert len({(section, name) for _, section, name in parameters()}) == len(list(parameters()))
+
+
+def test_the_profile_sets_where_the_search_starts(started):
+    for profile, scale, fraction in (("conservative", 1.25, 0.25), ("aggressive", 0.75, 0.50)):
+        strategy = started(profile=profile)
+        assert (strategy.profile_scale.value, strategy.fraction.value) == (scale, fraction)
+
+
+@pytest.mark.parametrize(("space", "section", "name"), POLICY_AND_RISK)
+def test_both_ends_of_a_parameter_are_valid_and_reach_the_planner(
+    started, market, analyse, space, section, name
+):
+    strategy = started()
+    parameter = getattr(strategy, name)
+    assert parameter.low <= getattr(getattr(strategy.settings, section), name) <= parameter.high
+    for value in (parameter.low, parameter.high):
+        parameter.value = value
+        analyse(strategy, market["BTC/USDT"].head(900))
+        assert getattr(getattr(strategy.planner.settings, section), name) == value
+
+
+def test_every_corner_of_the_stops_is_a_valid_setting(started):
+    strategy = started()
+    names = ("breakeven_trigger", "trail_trigger")
+    for corner in product(*((getattr(strategy, name).low, getattr(strategy, name).high) for name in names)):
+        strategy.settings.replaced({f"stops.{name}": v for name, v in zip(names, corner, strict=True)})
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [
+        ("confidence", "threshold_shift", 0.15),
+        ("confidence", "volume_scale", 2.0),
+        ("confidence", "regime_effect", 0.5),
+        ("stops", "profile_scale", 2.5),
+        ("stops", "target_scale", 0.5),
+        ("stops", "breakeven_trigger", 0.005),
+        ("stops", "trail_trigger", 0.06),
+        ("stops", "trail_atr", 0.6),
+    ],
+)
+def test_moving_a_parameter_moves_the_trades_of_a_backtest(
+    make_config, run_backtest, default_run, section, name, value
+):
+    assert (
+        run_backtest(make_config({"adaptive": {section: {name: value}}})).decisions != default_run.decisions
+    )
+
+
+def test_the_kelly_fraction_moves_stakes_once_there_is_a_record(make_config, run_backtest):
+    def stakes(fraction):
+        kelly = {"fraction": fraction, "min_trades": 5, "start_trades": 0, "significance": 0.0}
+        sizing = {"max_position_fraction": 1.0}
+        run = run_backtest(make_config({"adaptive": {"kelly": kelly, "sizing": sizing}}))
+        return [trade.stake_amount for trade in run.trades]
+
+    assert stakes(0.1) != stakes(1.0)
