@@ -73,3 +73,11 @@ def last_entry(trade: OpenTrade) -> datetime:
     entries = [order for order in _filled(trade) if order.ft_order_side == trade.entry_side]
     filled = entries[-1].order_filled_utc if entries else None
     return filled or trade.open_date_utc
+
+
+def ordered_since(trade: OpenTrade, moment: float) -> bool:
+    """Whether an entry or exit order was placed at `moment` (seconds since 1970) or later."""
+    return any(
+        order.ft_order_side != "stoploss" and order.order_date_utc.timestamp() >= moment
+        for order in trade.orders
+    )

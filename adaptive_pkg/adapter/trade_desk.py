@@ -7,7 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from adaptive_pkg.adapter.open_trade import OpenTrade, ladder_state, last_entry, trade_key
+from adaptive_pkg.adapter.open_trade import (
+    OpenTrade,
+    ladder_state,
+    last_entry,
+    ordered_since,
+    trade_key,
+)
 from adaptive_pkg.enums import Regime, RegimeChange
 from adaptive_pkg.market.closed_candles import ClosedCandles
 from adaptive_pkg.market.correlation import PairCorrelations
@@ -86,6 +92,7 @@ class TradeDesk:
 
     def opened(self, trade: OpenTrade) -> StopPlan:
         """The first entry has filled: write the stop plan and the ladder, from then on the trade's own."""
+        self.forget(trade)  # a hyperopt epoch numbers and dates its trades as the one before it
         plan = self._new_plan(trade)
         wanted = self._wanted.pop(trade.pair, None)
         regime = self._regime_at_entry(trade)
@@ -158,6 +165,8 @@ class TradeDesk:
         at = candles.last_closed(now)
         if at < candles.first_since(trade.open_date_utc):
             return False
+        if ordered_since(trade, candles.starts[at] + candles.timeframe_seconds):
+            return False  # before a restart, say
         return self._stepped.get(trade_key(trade)) != candles.starts[at]
 
     def next_step(

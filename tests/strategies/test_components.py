@@ -67,7 +67,10 @@ def test_what_each_switch_is_about_is_what_changes(reference, without):
 
 
 def test_repeating_a_backtest_repeats_every_decision(reference, make_config, run_backtest):
-    assert run_backtest(make_config({"adaptive": SHORT_RECORD})).decisions == reference.decisions
+    """Also with one strategy object, as in hyperopt: nothing is carried from one run into the next."""
+    for run in run_backtest(make_config({"adaptive": SHORT_RECORD}), repeats=3):
+        assert run.decisions == reference.decisions
+        assert [len(t.orders) for t in run.trades] == [len(t.orders) for t in reference.trades]
 
 
 class OracleFreqAI:
