@@ -27,11 +27,13 @@ class OpenTrade(Protocol):
     enter_tag: str | None
     fee_open: float
     stop_loss: float
+    is_stop_loss_trailing: bool
     has_open_orders: bool
     orders: Sequence[Any]
 
     def get_custom_data(self, key: str) -> Any: ...
     def set_custom_data(self, key: str, value: Any) -> None: ...
+    def adjust_stop_loss(self, current_price: float, stoploss: float, *, allow_refresh: bool) -> None: ...
 
 
 def last_exit(closed: Sequence[Any]) -> LastExit | None:
@@ -81,3 +83,12 @@ def ordered_since(trade: OpenTrade, moment: float) -> bool:
         order.ft_order_side != "stoploss" and order.order_date_utc.timestamp() >= moment
         for order in trade.orders
     )
+
+
+def stop_distance(stop: float, rate: float, trade: OpenTrade) -> float:
+    """What freqtrade computes a stop from: its distance from `rate`, as margin. 0: `rate` is at or beyond it.
+
+    A hair more than the distance, or rounding errors would move the stop by a tick from call to call.
+    """
+    sign = -1.0 if trade.is_short else 1.0
+    return max(sign * (1.0 - stop / rate), 0.0) * (trade.leverage or 1.0) * (1.0 + 1e-9)

@@ -12,9 +12,11 @@ from adaptive_pkg.adapter.open_trade import (
     ladder_state,
     last_entry,
     ordered_since,
+    stop_distance,
     trade_key,
 )
 from adaptive_pkg.enums import Regime, RegimeChange
+from adaptive_pkg.errors import AdaptiveError
 from adaptive_pkg.market.closed_candles import ClosedCandles
 from adaptive_pkg.market.correlation import PairCorrelations
 from adaptive_pkg.policy.decision import regime_of_tag
@@ -44,6 +46,7 @@ class TradeDesk:
         self.stops = StopBook()
         self._ladders: dict[tuple, LadderPlan] = {}
         self._stepped: dict[tuple, int] = {}  # start of the last candle that a ladder step was decided on
+        self._tightened: dict[tuple, float] = {}  # stops nearer than the plan's, after a change of regime
         self._wanted: dict[str, EntrySize] = {}  # by pair: sized, not filled yet
 
     # --- entry ---------------------------------------------------------------------------------------
@@ -134,10 +137,41 @@ class TradeDesk:
         plan = self.plan(trade)
         state = self.stops.state(trade_key(trade), self.candles.get(trade.pair), now)
         if self._settings.regime_change is RegimeChange.TIGHTEN:
-            nearer = self.reaction(trade, now).tightened_stop
-            if nearer is not None and is_passed(plan, replace(state, stop=nearer), state.stop):
-                return replace(state, stop=nearer)
+            key = trade_key(trade)
+            for stop in (self._tightened.get(key), self.reaction(trade, now).tightened_stop):
+                if stop is not None and is_passed(plan, replace(state, stop=stop), state.stop):
+                    self._tightened[key] = stop  # for good, even if the regime returns
+                    state = replace(state, stop=stop)
         return state
+
+    def hold_stop(self, trade: OpenTrade, now: datetime) -> None:
+        """Set freqtrade's stop to the plan's after a fill; leave it where the plan's cannot be told.
+
+        Freqtrade lays its last stop distance over the average entry whenever it recalculates a trade. Given
+        from a rung's price, that distance would lift the stop above the market; given from the average, it
+        is the same stop again.
+        """
+        try:
+            stop, planned = self.stop(trade, now).stop, self.plan(trade).initial_stop
+        except AdaptiveError:
+            return
+        if (distance := stop_distance(stop, trade.open_rate, trade)) > 0.0:
+            trade.adjust_stop_loss(trade.open_rate, distance, allow_refresh=True)
+        trade.is_stop_loss_trailing = stop != planned  # what freqtrade calls an exit there
+
+    def stop_passed(self, trade: OpenTrade, now: datetime, rate: float, *, watched: bool) -> bool:
+        """Whether to leave because `rate` is at or beyond the stop.
+
+        Args:
+            watched: freqtrade itself closes at the stop that it holds, so leave only for one it does not
+                hold yet. Not in a backtest: that fills at the stop even where the candle opens beyond it.
+
+        Raises:
+            RiskError, DataError: there is no stop to compare with.
+        """
+        plan, state = self.plan(trade), self.stop(trade, now)
+        held = replace(state, stop=trade.stop_loss)
+        return is_passed(plan, state, rate) and not (watched and is_passed(plan, held, rate))
 
     def reaction(self, trade: OpenTrade, now: datetime) -> RegimeReaction:
         """What the pair's present regime means for the trade."""
@@ -262,6 +296,7 @@ class TradeDesk:
         self.stops.drop(key)
         self._ladders.pop(key, None)
         self._stepped.pop(key, None)
+        self._tightened.pop(key, None)
 
     # --- helpers -------------------------------------------------------------------------------------
 

@@ -73,7 +73,7 @@ class Tape:
         """
         if timeframe not in self._series:
             length = timeframe_hours(timeframe)
-            if timeframe in self._files or not self._files or length % timeframe_hours(self._files[0]):
+            if timeframe in self._files or not self._files or not self._divides(timeframe):
                 frame = self._store.load(self.pair, timeframe)
             else:
                 frame = resample(self._store.load(self.pair, self._files[0]), timeframe)
@@ -81,6 +81,10 @@ class Tape:
             values = frame[COLUMNS[1:]].to_numpy(dtype=float)
             self._series[timeframe] = Series(opened, values, round(length * HOUR_MS))
         return self._series[timeframe]
+
+    def _divides(self, timeframe: str) -> bool:
+        """Whether whole candles of the finest file make one of these; in minutes, for 1/12 h is no float."""
+        return round(60 * timeframe_hours(timeframe)) % round(60 * timeframe_hours(self._files[0])) == 0
 
     def candles(
         self, timeframe: str, start_ms: int | None, end_ms: int | None, limit: int, now_ms: int

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from adaptive_pkg.errors import DataError
 from adaptive_pkg.market.timeframes import resample
 from adaptive_pkg.simulator.candles import CandleStore, write_candles
-from adaptive_pkg.simulator.market import simulate_market
+from adaptive_pkg.simulator.market import simulate_market, simulate_markets
 from adaptive_pkg.simulator.tape import CLOSE, DAY_MS, HIGH, HOUR_MS, LOW, OPEN, VOLUME, Tape, partial_candle
 
 
@@ -90,3 +90,11 @@ def test_the_day_covers_the_last_24_hours(tape, market):
     assert (day.high, day.low) == (max(seen["high"].max(), market["open"].iloc[100]), seen["low"].min())
     assert day.volume == pytest.approx(seen["volume"].sum())
     assert day.last == market["open"].iloc[100]
+
+
+@pytest.mark.parametrize("timeframe", ["15m", "1h", "4h", "1d"])
+def test_five_minute_candles_make_every_longer_one(tmp_path, timeframe):
+    frames = simulate_markets(["BTC/USDT"], 12 * 24 * 3, seed=4, timeframe="5m")
+    write_candles(frames, tmp_path, "5m")
+    series = Tape(CandleStore(tmp_path), "BTC/USDT").series(timeframe)
+    assert len(series.opened_ms) == len(resample(frames["BTC/USDT"], timeframe))

@@ -11,10 +11,10 @@ import numpy as np
 from freqtrade.enums import RunMode
 from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import Trade
-from freqtrade.strategy import DecimalParameter, IntParameter, IStrategy, informative, stoploss_from_absolute
+from freqtrade.strategy import DecimalParameter, IntParameter, IStrategy, informative
 from pandas import DataFrame
 
-from adaptive_pkg.adapter.open_trade import last_exit
+from adaptive_pkg.adapter.open_trade import last_exit, stop_distance
 from adaptive_pkg.adapter.parameters import lay_under, present_values
 from adaptive_pkg.adapter.trade_desk import TradeDesk
 from adaptive_pkg.enums import Regime, RegimeChange
@@ -41,7 +41,7 @@ from adaptive_pkg.risk.history import TradeHistory
 from adaptive_pkg.risk.ladder import StepKind
 from adaptive_pkg.risk.planner import CANDLE_COLUMNS, EntryPlanner
 from adaptive_pkg.risk.regime_change import EXIT_REASON
-from adaptive_pkg.risk.stops import StopPlan, is_passed
+from adaptive_pkg.risk.stops import StopPlan
 from adaptive_pkg.settings import load_settings
 from adaptive_pkg.settings.safety import check_api_server
 
@@ -116,12 +116,9 @@ class AdaptiveGRU(IStrategy):
         horizon, level_period = self._horizon, self.settings.indicators.reference_period
         sigma = compute_indicators(dataframe, self.settings.indicators)["sigma"]
         close, volume = dataframe["close"], dataframe["volume"]
-        return dataframe.assign(
-            **{
-                RETURN_SIGMA: future_return_sigma(close, sigma, horizon, volume),
-                LOG_VOLATILITY: future_log_volatility(close, horizon, level_period, volume),
-            }
-        )
+        returns = future_return_sigma(close, sigma, horizon, volume)
+        level = future_log_volatility(close, horizon, level_period, volume)
+        return dataframe.assign(**{RETURN_SIGMA: returns, LOG_VOLATILITY: level})
 
     @informative("4h")
     def populate_indicators_4h(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
@@ -262,12 +259,19 @@ class AdaptiveGRU(IStrategy):
             logger.warning(f"{pair}: stop of trade {trade.id} stays where it is: {error}")
             return None
         # 0 (already passed) leaves the stop alone; custom_exit then closes the trade
-        return stoploss_from_absolute(stop, current_rate, trade.is_short, trade.leverage or 1.0)
+        return stop_distance(stop, current_rate, trade)
+
+    def ft_stoploss_adjust(self, current_rate, trade: Trade, current_time, *args, **kwargs) -> None:
+        """Freqtrade's own, and after a fill the plan's stop again: see `TradeDesk.hold_stop`."""
+        super().ft_stoploss_adjust(current_rate, trade, current_time, *args, **kwargs)
+        if kwargs.get("after_fill"):
+            self.desk.hold_stop(trade, current_time)
 
     def custom_exit(self, pair, trade: Trade, current_time, current_rate, **kwargs) -> str | None:
         """Leave at once when the price is already beyond the stop: such a stop cannot be placed any more."""
         try:
-            if is_passed(self.desk.plan(trade), self.desk.stop(trade, current_time), current_rate):
+            at_venue = self.order_types.get("stoploss_on_exchange") and not self.config["dry_run"]
+            if self.desk.stop_passed(trade, current_time, current_rate, watched=self._live and not at_venue):
                 return "stop_passed"
             if self.settings.regime_change is RegimeChange.EXIT:
                 return EXIT_REASON if self.desk.reaction(trade, current_time).leave else None
