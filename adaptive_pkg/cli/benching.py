@@ -28,6 +28,27 @@ def add_commands(commands: Any) -> None:
     detector.add_argument("--json", type=Path, dest="json_path")
     detector.set_defaults(run=_bench_regimes)
 
+    training = benches.add_parser("training", help="CPU seconds of a retrain beside the usual Keras recipe")
+    training.add_argument("--datadir", type=Path, required=True, help="folder of candle files")
+    training.add_argument("--pairs", nargs="+", default=["BTC/USDT", "ETH/USDT", "SOL/USDT"])
+    training.add_argument("--windows", type=int, default=4, help="training windows of each pair")
+    training.add_argument("--seeds", type=int, default=3)
+    training.add_argument("--reference-fits", type=int, default=18, help="fits of the usual recipe")
+    training.add_argument("--retrains", type=int, default=200, help="retrains that memory is watched over")
+    training.add_argument("--live-predictions", type=int, default=5_000)
+    training.add_argument(
+        "--backtest", action="store_true", help="also backtest 2023 with the GRU and with LightGBM"
+    )
+    training.add_argument("--json", type=Path, dest="json_path")
+    training.set_defaults(run=_bench_training)
+    limiter = benches.add_parser("limiter", help="simulated requests through the rate limiter")
+    limiter.add_argument("--requests", type=int, default=1_000_000)
+    limiter.add_argument("--json", type=Path, dest="json_path")
+    limiter.set_defaults(run=_bench_limiter)
+    stream = benches.add_parser("stream", help="simulated outages through the resilient socket")
+    stream.add_argument("--outages", type=int, default=400)
+    stream.add_argument("--json", type=Path, dest="json_path")
+    stream.set_defaults(run=_bench_stream)
     sizing = benches.add_parser("kelly", help="pooled Kelly beside the plain one, on trades of known edge")
     sizing.add_argument("--paths", type=int, default=1000, help="simulated accounts")
     sizing.add_argument("--edge-mean", type=float, default=0.02, help="mean of p − 1/(1 + b)")
@@ -65,3 +86,31 @@ def _bench_kelly(options: argparse.Namespace) -> int:
 
     edges = Edges(mean=options.edge_mean, sd=options.edge_sd, shared=options.shared)
     return bench_kelly(options.paths, options.json_path, edges)
+
+
+def _bench_training(options: argparse.Namespace) -> int:
+    from adaptive_pkg.bench.training import bench_training
+
+    return bench_training(
+        options.datadir,
+        tuple(options.pairs),
+        options.json_path,
+        windows=options.windows,
+        seeds=options.seeds,
+        reference_fits=options.reference_fits,
+        retrains=options.retrains,
+        live_predictions=options.live_predictions,
+        backtest=options.backtest,
+    )
+
+
+def _bench_limiter(options: argparse.Namespace) -> int:
+    from adaptive_pkg.bench.limiter import bench_limiter
+
+    return bench_limiter(options.requests, options.json_path)
+
+
+def _bench_stream(options: argparse.Namespace) -> int:
+    from adaptive_pkg.bench.stream import bench_stream
+
+    return bench_stream(options.outages, options.json_path)

@@ -1,11 +1,11 @@
 """Forecasting: targets, windows, the GRU, its training, the forecaster FreqAI keeps, baselines and skill.
 
-Importing this package does not import TensorFlow; only training does.
+Training and predicting need NumPy alone. Only `graph` and `reference` import TensorFlow, and only when used.
 """
 
 from adaptive_pkg.forecast.dataset import TrainingSpan
 from adaptive_pkg.forecast.fingerprint import changes, fingerprint
-from adaptive_pkg.forecast.forecaster import Forecast, GRUForecaster, Validation
+from adaptive_pkg.forecast.forecaster import Forecast, GRUForecaster, RecurrentForecaster, Validation
 from adaptive_pkg.forecast.targets import (
     LABELS,
     LOG_VOLATILITY,
@@ -24,6 +24,7 @@ __all__ = [
     "RETURN_SIGMA",
     "Forecast",
     "GRUForecaster",
+    "RecurrentForecaster",
     "TrainingSpan",
     "Validation",
     "changes",

@@ -7,13 +7,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from adaptive_pkg.errors import SettingsError
-from adaptive_pkg.forecast.forecaster import GRUForecaster
+from adaptive_pkg.forecast.forecaster import RecurrentForecaster
 from adaptive_pkg.forecast.targets import LOG_VOLATILITY, RETURN_SIGMA
-from adaptive_pkg.settings.forecast import ForecastSettings
+from adaptive_pkg.settings.forecast import Cell, ForecastSettings
 
 # Extra columns FreqAI adds to the frame after each training. Constant names: a live bot fixes its columns
 # at the first prediction.
-EXTRA_RETURNS = ("val_loss", "val_loss_zero", "val_skill_return", "val_skill_volatility")
+EXTRA_RETURNS = (
+    "val_loss",
+    "val_loss_zero",
+    "val_skill_return",
+    "val_skill_volatility",
+    "interval_return",  # half-width of the interval around the forecast, in the label's unit
+    "interval_volatility",
+)
 
 _SHUFFLED = (
     "candles must stay in time order, or the forecaster is judged on what it has seen; set it to false"
@@ -68,7 +75,7 @@ def check_freqai(config: Mapping[str, Any], settings: ForecastSettings) -> int:
         for key, why in rules.items():
             if value := freqai.get(block, {}).get(key):
                 raise SettingsError(
-                    f"freqai.{block}.{key}: {value!r} cannot be used with GRURegressor: {why}"
+                    f"freqai.{block}.{key}: {value!r} cannot be used with a sequence model: {why}"
                 )
     if candles := freqai.get("fit_live_predictions_candles"):
         raise SettingsError(
@@ -99,6 +106,16 @@ def check_freqai(config: Mapping[str, Any], settings: ForecastSettings) -> int:
     return horizon
 
 
+def check_cell(config: Mapping[str, Any], cell: Cell, model: str) -> None:
+    """Raise SettingsError where `model_training_parameters.cell` contradicts the FreqAI model chosen."""
+    asked = config.get("freqai", {}).get("model_training_parameters", {}).get("cell", cell)
+    if asked != cell:
+        raise SettingsError(
+            f"freqai.model_training_parameters.cell: {asked!r} contradicts {model}; remove it, or use "
+            f"--freqaimodel {Cell(asked).name}Regressor"
+        )
+
+
 def check_base_coins(pairs: Iterable[str]) -> None:
     """Raise SettingsError where two pairs share a base coin: FreqAI keeps models by base coin only."""
     by_coin: dict[str, list[str]] = defaultdict(list)
@@ -126,19 +143,23 @@ def prediction_inputs(config: Mapping[str, Any], settings: Any) -> dict[str, Any
         # stored predictions are found by coin and time alone: those of other candles must not answer
         "datadir": str(config.get("datadir", "")),
         "freqai": freqai,
-        "forecaster_version": GRUForecaster.VERSION,
+        "forecaster_version": RecurrentForecaster.VERSION,
         "adaptive.indicators": dict(config.get("adaptive", {}).get("indicators", {})),
         "model_training_parameters": settings,
     }
 
 
-def extra_returns(model: GRUForecaster) -> dict[str, float]:
-    """The values of `EXTRA_RETURNS` for one trained forecaster."""
-    skills = dict(zip(model.label_names, model.validation.skills, strict=True))
+def extra_returns(model: Any) -> dict[str, float]:
+    """The values of `EXTRA_RETURNS` for one trained forecaster; an interval it does not know is 0."""
+    names, validation = model.label_names, model.validation
+    skills = dict(zip(names, validation.skills, strict=True))
+    intervals = dict(zip(names, validation.half_widths, strict=False))
     values = (
-        model.validation.loss,
-        model.validation.zero_loss,
+        validation.loss,
+        validation.zero_loss,
         skills.get(RETURN_SIGMA, 0.0),
         skills.get(LOG_VOLATILITY, 0.0),
+        intervals.get(RETURN_SIGMA, 0.0),
+        intervals.get(LOG_VOLATILITY, 0.0),
     )
     return dict(zip(EXTRA_RETURNS, values, strict=True))

@@ -8,16 +8,17 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.preprocessing import RobustScaler
 
 from adaptive_pkg.errors import ForecastError
+from adaptive_pkg.forecast.conformal import half_widths
 from adaptive_pkg.forecast.dataset import TrainingSpan
-from adaptive_pkg.forecast.network import NetworkShape, Weights, predict_windows
+from adaptive_pkg.forecast.inference import Mapper, predict_windows
+from adaptive_pkg.forecast.network import NetworkShape, Weights
+from adaptive_pkg.forecast.scaling import Scaling, fit_features, fit_gains, fit_labels
 from adaptive_pkg.forecast.trainer import Sequences, train
 from adaptive_pkg.forecast.windows import complete_windows, timestamps
 from adaptive_pkg.settings.forecast import ForecastSettings
 
-FEATURE_LIMIT = 10.0  # interquartile ranges; beyond it a feature says "extreme" and no more
 DECIMALS = 6  # predictions are rounded, so that equal inputs give equal numbers on every path
 
 
@@ -39,6 +40,7 @@ class Validation:
     rows: int
     mean_squared_errors: tuple[float, ...]  # one per label
     zero_mean_squared_errors: tuple[float, ...]  # the same for a forecast of 0
+    half_widths: tuple[float, ...] = ()  # of the interval around each label's forecast, in the label's unit
 
     @property
     def loss(self) -> float:
@@ -57,28 +59,14 @@ class Validation:
         )
 
 
-@dataclass(frozen=True)
-class Scaling:
-    """Affine scaling of columns: (value − center) / scale."""
-
-    center: NDArray[np.float64]
-    scale: NDArray[np.float64]
-
-    def apply(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (values - self.center) / self.scale
-
-    def undo(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return values * self.scale + self.center
-
-
-class GRUForecaster:
+class RecurrentForecaster:
     """A trained network with all it needs to forecast; the same forecast in every process.
 
     A forecast is a function of exactly the `window` candles that end at the row. The last window − 1 training
     candles travel along, so the first candles of a slice that follows the training span have their context.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     def __init__(
         self,
@@ -106,8 +94,8 @@ class GRUForecaster:
 
     @classmethod
     def fit(
-        cls, span: TrainingSpan, settings: ForecastSettings, initial: GRUForecaster | None = None
-    ) -> GRUForecaster:
+        cls, span: TrainingSpan, settings: ForecastSettings, initial: RecurrentForecaster | None = None
+    ) -> RecurrentForecaster:
         """Train on a span.
 
         Args:
@@ -117,40 +105,27 @@ class GRUForecaster:
         Raises:
             ForecastError: the training diverged or the span is too small.
         """
-        shape = NetworkShape(
-            features=len(span.feature_names),
-            outputs=len(span.label_names),
-            units=settings.units,
-            dropout=settings.dropout,
-            dense_units=settings.dense_units,
-            dense_dropout=settings.dense_dropout,
-        )
-        feature_scaling = _fit_features(span)
-        label_scaling = _fit_labels(span)
-        x = _scaled(feature_scaling, span.features)
-        y = np.nan_to_num(label_scaling.apply(span.labels)).astype(np.float32)
-        parts = [
-            Sequences(
-                x.astype(np.float32), y, np.where(mask, span.weights, 0.0).astype(np.float32), span.runs(mask)
-            )
-            for mask in (span.train, span.validation)
-        ]
+        shape = network_shape(span, settings)
+        feature_scaling, label_scaling = fit_features(span), fit_labels(span)
+        x = feature_scaling.features(span.features)
+        parts = training_parts(span, x, label_scaling)
         same = initial is not None and (initial.shape, initial.feature_names) == (shape, span.feature_names)
         result = train(*parts, shape, settings, initial.weights if same else None)
         model = cls(result.weights, shape, feature_scaling, label_scaling, span, epochs=len(result.epochs))
         rows = np.flatnonzero(span.validation)
         raw = predict_windows(model.weights, shape, x, rows, span.window)
         if settings.shrink_to_skill:
-            model.gains = _fit_gains(raw, label_scaling.apply(span.labels[rows]), span.horizon)
-        model.validation = model._validate(raw, span.labels[rows])
+            model.gains = fit_gains(raw, label_scaling.apply(span.labels[rows]), span.horizon)
+        model.validation = model._validate(raw, span, settings.interval_coverage)
         return model
 
-    def predict(self, features: pd.DataFrame, dates: pd.Series) -> Forecast:
+    def predict(self, features: pd.DataFrame, dates: pd.Series, mapper: Mapper = map) -> Forecast:
         """Forecast the labels at every row.
 
         Args:
             features: (n, f) raw, same columns in the same order as in training; NaN marks an unusable candle.
             dates: (n,) candle dates, strictly increasing.
+            mapper: how to go through blocks of windows, see `predict_windows`; it changes no forecast.
 
         Returns:
             Forecast of n rows. A row is invalid when one of its window's candles is missing, unusable or
@@ -178,20 +153,23 @@ class GRUForecaster:
         valid = complete_windows(usable, stamps, self.step, self.window)
         valid[:lead] = False
         values = np.zeros((len(x), len(self.label_names)))
-        values[valid] = self._outputs(_scaled(self.feature_scaling, x), np.flatnonzero(valid))
+        scaled, ends = self.feature_scaling.features(x), np.flatnonzero(valid)
+        values[valid] = self._labels(
+            predict_windows(self.weights, self.shape, scaled, ends, self.window, mapper)
+        )
         return Forecast(values[lead:], valid[lead:])
-
-    def _outputs(self, scaled: NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
-        return self._labels(predict_windows(self.weights, self.shape, scaled, ends, self.window))
 
     def _labels(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.round(self.label_scaling.undo(raw * self.gains), DECIMALS)
 
-    def _validate(self, raw: NDArray[np.float64], actual: NDArray[np.float64]) -> Validation:
-        errors = (self._labels(raw) - actual) / self.label_scaling.scale
-        zero = actual / self.label_scaling.scale
+    def _validate(self, raw: NDArray[np.float64], span: TrainingSpan, coverage: float) -> Validation:
+        actual, scale = span.labels[span.validation], self.label_scaling.scale
+        errors = self._labels(raw) - actual
         return Validation(
-            len(raw), tuple((errors**2).mean(axis=0).tolist()), tuple((zero**2).mean(axis=0).tolist())
+            len(raw),
+            tuple(((errors / scale) ** 2).mean(axis=0).tolist()),
+            tuple(((actual / scale) ** 2).mean(axis=0).tolist()),
+            tuple(half_widths(errors, coverage, len(raw) / span.horizon).tolist()),
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -207,45 +185,29 @@ class GRUForecaster:
         self.__dict__.update(state)
 
 
-def _scaled(scaling: Scaling, features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scaled and limited features; unusable values become 0 and are kept out by the window mask."""
-    return np.nan_to_num(np.clip(scaling.apply(features), -FEATURE_LIMIT, FEATURE_LIMIT))
+def network_shape(span: TrainingSpan, settings: ForecastSettings) -> NetworkShape:
+    """The network these settings mean for the span's features and labels."""
+    return NetworkShape(
+        features=len(span.feature_names),
+        outputs=len(span.label_names),
+        units=settings.units,
+        dropout=settings.dropout,
+        dense_units=settings.dense_units,
+        dense_dropout=settings.dense_dropout,
+        cell=settings.cell,
+    )
 
 
-def _fit_features(span: TrainingSpan) -> Scaling:
-    """Median and interquartile range of the candles up to the last training target."""
-    last = np.flatnonzero(span.train)[-1]
-    rows = span.features[: last + 1]
-    scaler = RobustScaler().fit(rows[~np.isnan(rows).any(axis=1)])
-    return Scaling(scaler.center_, scaler.scale_)
+def training_parts(
+    span: TrainingSpan, scaled_features: NDArray[np.float32], label_scaling: Scaling
+) -> tuple[Sequences, Sequences]:
+    """Training and validation part, scaled, as the trainer wants them."""
+    y = np.nan_to_num(label_scaling.apply(span.labels)).astype(np.float32)
+    weights = span.weights.astype(np.float32)
+    return tuple(
+        Sequences(scaled_features, y, np.where(mask, weights, np.float32(0)), span.runs(mask))
+        for mask in (span.train, span.validation)
+    )
 
 
-def _fit_labels(span: TrainingSpan) -> Scaling:
-    """Standard deviation of the training labels, and as much of their mean as the data support.
-
-    The mean is shrunk towards 0 by 1 − 1/t² (positive-part James–Stein), t from the number of labels that
-    do not overlap: a return's drift, which a few months cannot tell from 0, is not built into the forecast.
-    """
-    labels = span.labels[span.train]
-    mean, scale = labels.mean(axis=0), labels.std(axis=0)
-    t_squared = (mean / scale) ** 2 * len(labels) / span.horizon
-    return Scaling(mean * _supported(t_squared), scale)
-
-
-def _fit_gains(
-    forecast: NDArray[np.float64], actual: NDArray[np.float64], horizon: int
-) -> NDArray[np.float64]:
-    """Slope of actual on forecast (m, l, scaled) over validation rows, shrunk like `_fit_labels`, in 0 … 1.
-
-    An output that says nothing about later candles forecasts its mean instead of noise.
-    """
-    power = np.maximum((forecast**2).mean(axis=0), 1e-12)
-    slope = (forecast * actual).mean(axis=0) / power
-    noise = ((actual - slope * forecast) ** 2).mean(axis=0)
-    t_squared = slope**2 * power / np.maximum(noise, 1e-12) * len(forecast) / horizon
-    return np.clip(slope * _supported(t_squared), 0.0, 1.0)
-
-
-def _supported(t_squared: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Positive-part James–Stein factor of an estimate with this squared t-value, 0 … 1."""
-    return np.clip(1.0 - 1.0 / np.maximum(t_squared, 1e-12), 0.0, 1.0)
+GRUForecaster = RecurrentForecaster  # what FreqAI's models of earlier versions name

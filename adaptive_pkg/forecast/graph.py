@@ -1,7 +1,8 @@
-"""The compiled Keras graph that trains a network shape: one per process and shape, weights swapped in.
+"""The same network as one compiled Keras graph per process and shape, weights swapped in.
 
-Building a Keras model per retrain leaks about 16 MB each time and `clear_session` does not give it back, so
-a graph is built once and its variables are overwritten before each training.
+`engine` trains; this is what its gradients are checked against, and what it is timed beside. A Keras model
+built per retrain leaks about 16 MB each time and `clear_session` does not give it back, so a graph is built
+once and its variables are overwritten before each training.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def training_graph(shape: NetworkShape) -> TrainingGraph:
 
 
 @cache
-def _tensorflow() -> Any:
+def load_tensorflow() -> Any:
     """Import TensorFlow, on the CPU and on one thread: the network is too small to gain from more."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
@@ -49,17 +50,24 @@ def _tensorflow() -> Any:
     return tf
 
 
+def keras_engine(shape: NetworkShape, weights: Weights, seed: int, learning_rate: float) -> TrainingGraph:
+    """The graph as `trainer.train`'s engine, for one training at a time."""
+    graph = training_graph(shape)
+    graph.restore(weights, seed, learning_rate)
+    return graph
+
+
 class TrainingGraph:
     """Model, Adam and the compiled steps of one network shape. Not thread-safe: hold `lock`."""
 
     def __init__(self, shape: NetworkShape) -> None:
         self.lock = threading.Lock()
         self.shape = shape
-        tf = _tensorflow()
+        tf = load_tensorflow()
         import keras
 
         with tf.device("CPU:0"):
-            self.model = _build_model(keras, shape)
+            self.model = build_model(keras, shape)
             self._optimizer = keras.optimizers.Adam(global_clipnorm=1.0)
             self._optimizer.build(self.model.trainable_variables)
         floats = [
@@ -86,6 +94,14 @@ class TrainingGraph:
 
         self._train_step, self._error_step = train_step, error_step
 
+    @property
+    def learning_rate(self) -> float:
+        return float(self._optimizer.learning_rate.numpy())
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._optimizer.learning_rate.assign(value)
+
     def restore(self, weights: Weights, seed: int, learning_rate: float) -> None:
         """Set every variable: network weights, dropout seeds, optimizer moments and learning rate."""
         expected = self.shape.weight_shapes()
@@ -100,10 +116,7 @@ class TrainingGraph:
             variable.assign(np.array([stream, 0], dtype=variable.dtype))
         for variable in self._optimizer.variables:
             variable.assign(np.zeros(variable.shape, dtype=variable.dtype))
-        self.set_learning_rate(learning_rate)
-
-    def set_learning_rate(self, learning_rate: float) -> None:
-        self._optimizer.learning_rate.assign(learning_rate)
+        self.learning_rate = learning_rate
 
     def weights(self) -> Weights:
         """A copy of the network's weights."""
@@ -122,12 +135,14 @@ class TrainingGraph:
         return self.model(windows, training=False).numpy()
 
 
-def _build_model(keras: Any, shape: NetworkShape) -> Any:
+def build_model(keras: Any, shape: NetworkShape, last_only: bool = False) -> Any:
+    """The network in Keras, with outputs at every step or at the last one only."""
     layers = keras.layers
     inputs = keras.Input((None, shape.features))
     flow = inputs
-    for units in shape.units:
-        flow = layers.GRU(units, return_sequences=True)(flow)
+    for position, units in enumerate(shape.units):
+        every_step = not last_only or position + 1 < len(shape.units)
+        flow = getattr(layers, shape.cell.name)(units, return_sequences=every_step)(flow)
         flow = layers.Dropout(shape.dropout, seed=0)(flow)
     flow = layers.Dense(shape.dense_units, activation="relu")(flow)
     flow = layers.Dropout(shape.dense_dropout, seed=0)(flow)

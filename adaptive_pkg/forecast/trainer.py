@@ -7,16 +7,20 @@ the figures a forecaster reports come from true windows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adaptive_pkg.errors import ForecastError
-from adaptive_pkg.forecast.graph import TrainingGraph, training_graph
+from adaptive_pkg.forecast.blas import hold_one_blas_thread
+from adaptive_pkg.forecast.engine import TrainingEngine
 from adaptive_pkg.forecast.network import NetworkShape, Weights, initial_weights
 from adaptive_pkg.forecast.windows import Chunks, cut_chunks
-from adaptive_pkg.settings.forecast import ForecastSettings
+from adaptive_pkg.settings.forecast import Engine, ForecastSettings
 
 PLATEAU_FACTOR = 0.5
 
@@ -58,6 +62,7 @@ def train(
     shape: NetworkShape,
     settings: ForecastSettings,
     initial: Weights | None = None,
+    engine: Callable[[NetworkShape, Weights, int, float], Any] | None = None,
 ) -> Training:
     """Train until the validation loss stops falling and keep the best weights.
 
@@ -65,6 +70,8 @@ def train(
 
     Args:
         initial: weights to start from; None draws them from `settings.seed`.
+        engine: makes the network in training from (shape, weights, seed, learning rate); None: the one that
+            `settings.engine` names.
 
     Raises:
         ForecastError: nothing to train or validate on, or the loss is no longer finite.
@@ -74,17 +81,24 @@ def train(
     if not len(held_out.weights):
         raise ForecastError("validation: no complete window; raise train_period_days or validation_fraction")
     rng = np.random.default_rng([settings.seed, 0x5EED])
-    graph = training_graph(shape)
-    with graph.lock:
-        learning_rate = settings.learning_rate
-        graph.restore(initial or initial_weights(shape, settings.seed), settings.seed, learning_rate)
-        best, best_epoch, best_loss = graph.weights(), 0, float(graph.mean_squared_errors(held_out).mean())
-        history: list[Epoch] = []
-        plateau = 0
+    learning_rate = settings.learning_rate
+    history: list[Epoch] = []
+    plateau = 0
+    hold_one_blas_thread()
+    make, alone = (engine, nullcontext()) if engine else _engine(shape, settings)
+    with alone, np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is told
+        first = initial_weights(shape, settings.seed) if initial is None else initial
+        network = make(shape, first, settings.seed, learning_rate)
+        best, best_epoch, best_loss = network.weights(), 0, _mean_error(network, held_out)
+        if not np.isfinite(best_loss):
+            raise ForecastError(
+                f"training: the loss is {best_loss} before the first epoch; start from scratch (switch "
+                "continual_learning off) or look for extreme values in the features"
+            )
         for number in range(1, settings.epochs + 1):
             chunks = training.chunks(window, chunk, int(rng.integers(chunk)))
-            train_loss = _one_pass(graph, chunks, settings.batch_chunks, rng)
-            loss = float(graph.mean_squared_errors(held_out).mean())
+            train_loss = _one_pass(network, chunks, settings.batch_chunks, rng)
+            loss = _mean_error(network, held_out)
             if not np.isfinite(train_loss + loss):
                 raise ForecastError(
                     f"training diverged in epoch {number} (loss {train_loss}); lower learning_rate "
@@ -92,18 +106,27 @@ def train(
                 )
             history.append(Epoch(train_loss, loss, learning_rate))
             if loss < best_loss:
-                best, best_epoch, best_loss, plateau = graph.weights(), number, loss, 0
+                best, best_epoch, best_loss, plateau = network.weights(), number, loss, 0
                 continue
             plateau += 1
             if number - best_epoch >= settings.patience:
                 break
             if plateau >= settings.plateau_patience:
                 plateau, learning_rate = 0, learning_rate * PLATEAU_FACTOR
-                graph.set_learning_rate(learning_rate)
+                network.learning_rate = learning_rate
     return Training(best, tuple(history), best_epoch)
 
 
-def _one_pass(graph: TrainingGraph, chunks: Chunks, batch_chunks: int, rng: np.random.Generator) -> float:
+def _engine(shape: NetworkShape, settings: ForecastSettings) -> tuple[Callable[..., Any], Any]:
+    """The engine that the settings name, and what to hold while it trains."""
+    if settings.engine is Engine.NUMPY:
+        return TrainingEngine, nullcontext()
+    from adaptive_pkg.forecast.graph import keras_engine, training_graph  # TensorFlow, only where asked for
+
+    return keras_engine, training_graph(shape).lock
+
+
+def _one_pass(network: Any, chunks: Chunks, batch_chunks: int, rng: np.random.Generator) -> float:
     """One Adam step per batch, batches of nearly equal size. Returns their mean loss."""
     count = len(chunks.weights)
     if not count:
@@ -111,5 +134,9 @@ def _one_pass(graph: TrainingGraph, chunks: Chunks, batch_chunks: int, rng: np.r
     order = rng.permutation(count)
     losses = []
     for rows in np.array_split(order, -(-count // batch_chunks)):
-        losses.append(graph.train(Chunks(*(part[rows] for part in chunks))))
+        losses.append(network.train(Chunks(*(part[rows] for part in chunks))))
     return float(np.mean(losses))
+
+
+def _mean_error(network: Any, chunks: Chunks) -> float:
+    return float(network.mean_squared_errors(chunks).mean())

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from adaptive_pkg.errors import SettingsError
 from adaptive_pkg.settings.schema import Settings, param
 
 
+class Cell(StrEnum):
+    """What a recurrent layer is made of."""
+
+    GRU = "gru"
+    LSTM = "lstm"
+
+
+class Engine(StrEnum):
+    """What computes the training. Both train the same network on the same chunks in the same order."""
+
+    NUMPY = "numpy"  # about half the CPU time, and no TensorFlow in the process
+    KERAS = "keras"  # one compiled Keras graph per process, weights swapped in
+
+
 @dataclass(frozen=True)
 class ForecastSettings(Settings):
-    """Network, training and window of the GRU."""
+    """Network, training and window of the recurrent forecaster."""
 
+    cell: Cell = param(Cell.GRU, doc="recurrent cell")
+    engine: Engine = param(Engine.NUMPY, doc="what trains: NumPy, or Keras on TensorFlow")
     window: int = param(60, 2, 1000, doc="candles the network sees for one prediction")
     units: tuple[int, ...] = param(lambda: (100, 100), 1, 1024, doc="units of each recurrent layer")
     dropout: float = param(0.2, 0.0, 0.9, doc="dropout after each recurrent layer")
@@ -30,6 +47,9 @@ class ForecastSettings(Settings):
     )
     shrink_to_skill: bool = param(
         True, doc="shrink each output towards its mean as far as validation does not support it"
+    )
+    interval_coverage: float = param(
+        0.8, 0.5, 0.99, doc="probability that a label lies within the reported interval around its forecast"
     )
     seed: int = param(7, 0, 2**31 - 1, doc="seed of weights, dropout and shuffling")
 

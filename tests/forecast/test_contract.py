@@ -9,11 +9,13 @@ from adaptive_pkg.forecast import changes
 from adaptive_pkg.forecast.contract import (
     EXTRA_RETURNS,
     check_base_coins,
+    check_cell,
     check_freqai,
     extra_returns,
     prediction_inputs,
 )
 from adaptive_pkg.settings import ForecastSettings
+from adaptive_pkg.settings.forecast import Cell
 
 SETTINGS = ForecastSettings()
 GOOD = {
@@ -105,3 +107,13 @@ def test_extra_returns_are_plain_numbers(forecaster):
     assert {type(value) for value in values.values()} == {float}
     assert values["val_loss"] < values["val_loss_zero"]
     assert values["val_skill_return"] == forecaster.validation.skills[0]
+    assert values["interval_return"] == forecaster.validation.half_widths[0] > 0
+    assert values["interval_volatility"] == forecaster.validation.half_widths[1] > 0
+
+
+def test_a_cell_that_contradicts_the_model_is_refused_and_no_word_about_it_is_fine():
+    check_cell(GOOD, Cell.LSTM, "LSTMRegressor")
+    asks = changed("freqai.model_training_parameters.cell", "lstm")
+    check_cell(asks, Cell.LSTM, "LSTMRegressor")
+    with pytest.raises(SettingsError, match=r"'lstm' contradicts GRURegressor; .*freqaimodel LSTMRegressor"):
+        check_cell(asks, Cell.GRU, "GRURegressor")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from enum import StrEnum
 
 import pytest
 
@@ -15,12 +16,14 @@ def test_every_setting_changes_the_fingerprint(name):
     value = getattr(DEFAULT, name)
     if isinstance(value, tuple):
         other = (*value, 7)
+    elif isinstance(value, StrEnum):
+        other = next(item for item in type(value) if item is not value)
     elif isinstance(value, bool):
         other = not value
     elif isinstance(value, int):
         other = value + 1
     else:
-        other = value * 0.5
+        other = value * 0.9
     assert fingerprint(replace(DEFAULT, **{name: other})) != fingerprint(DEFAULT)
 
 

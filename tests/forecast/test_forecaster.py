@@ -11,7 +11,15 @@ import pandas as pd
 import pytest
 
 from adaptive_pkg.errors import ForecastError
-from adaptive_pkg.forecast import GRUForecaster, TrainingSpan
+from adaptive_pkg.forecast import (
+    LABELS,
+    GRUForecaster,
+    RecurrentForecaster,
+    TrainingSpan,
+    future_log_volatility,
+    future_return_sigma,
+)
+from adaptive_pkg.settings.forecast import Cell
 
 WINDOW, SEEN = 8, 700
 
@@ -114,8 +122,8 @@ np.savez(folder / "got.npz", values=got.values, valid=got.valid)
 
 def test_another_version_is_refused_with_the_remedy(forecaster, monkeypatch):
     saved = pickle.dumps(forecaster)
-    monkeypatch.setattr(GRUForecaster, "VERSION", 2)
-    with pytest.raises(ForecastError, match="version 1, this release reads version 2; change `identifier`"):
+    monkeypatch.setattr(GRUForecaster, "VERSION", 3)
+    with pytest.raises(ForecastError, match="version 2, this release reads version 3; change `identifier`"):
         pickle.loads(saved)
 
 
@@ -175,3 +183,68 @@ def test_continual_learning_starts_from_the_last_weights(span, tiny_settings, fo
     assert warm.validation.loss < cold.validation.loss
     other = replace(one, units=(4,))
     assert GRUForecaster.fit(span, other, initial=forecaster).shape.units == (4,)  # a new shape starts anew
+
+
+def test_an_lstm_is_the_same_forecaster_with_another_cell(span, tiny_settings, longer_frames):
+    settings = replace(tiny_settings, cell=Cell.LSTM, learning_rate=0.05, epochs=20)
+    model = RecurrentForecaster.fit(span, settings)
+    assert min(model.validation.skills) > 0.1
+    whole = predict(model, longer_frames)
+    single = predict(model, longer_frames.rows(slice(SEEN, SEEN + 1)))
+    np.testing.assert_array_equal(single.values[0], whole.values[SEEN])
+    assert pickle.loads(pickle.dumps(model)).shape.cell is Cell.LSTM
+
+
+def test_another_cell_does_not_start_from_these_weights(span, tiny_settings, forecaster):
+    lstm = replace(tiny_settings, cell=Cell.LSTM, epochs=1)
+    fresh, offered = (RecurrentForecaster.fit(span, lstm, initial=start) for start in (None, forecaster))
+    assert all(np.array_equal(a, b) for a, b in zip(fresh.weights, offered.weights, strict=True))
+
+
+def test_the_interval_covers_later_labels_as_promised(make_frames, tiny_settings):
+    """Trained on 700 candles, judged on the 2,300 after: 80 % within, calibration's noise aside."""
+    frames = make_frames(3000)
+    known = frames.rows(slice(0, 700))
+    labels = known.labels.copy()
+    labels.iloc[-3:] = np.nan
+    span = TrainingSpan.from_frames(known.features, labels, known.dates, tiny_settings, 3)
+    for coverage in (0.8, 0.95):
+        model = RecurrentForecaster.fit(span, replace(tiny_settings, interval_coverage=coverage))
+        errors = np.abs(predict(model, frames).values - frames.labels)[700:-3]
+        covered = (errors <= model.validation.half_widths).mean()
+        np.testing.assert_allclose(covered, coverage, atol=0.06)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("pair", ["BTC/USDT", "SOL/USDT"])
+def test_the_interval_covers_real_labels(pair, real_candles, tiny_settings):
+    """180 days to learn, 90 days after; markets change, so the promise holds only roughly."""
+    candles = real_candles(pair)
+    start = int(candles["date"].searchsorted(pd.Timestamp("2022-06-01", tz="UTC")))
+    candles = candles.iloc[start : start + 8000].reset_index(drop=True)
+    change = np.log(candles["close"]).diff()
+    sigma = change.ewm(span=168).std()
+    features = pd.DataFrame(
+        {
+            "%-change": change / sigma,
+            "%-range": np.log(candles["high"] / candles["low"]) / sigma,
+            "%-level": np.log(sigma / change.rolling(720).std()),
+        }
+    )
+    close, volume = candles["close"], candles["volume"]
+    labels = pd.DataFrame(
+        {
+            LABELS[0]: future_return_sigma(close, sigma, 12, volume=volume),
+            LABELS[1]: future_log_volatility(close, 12, 720, volume=volume),
+        }
+    )
+    cut = slice(1000, 1000 + 4320)
+    known = labels.iloc[cut].copy()
+    known.iloc[-12:] = np.nan
+    span = TrainingSpan.from_frames(features.iloc[cut], known, candles["date"].iloc[cut], tiny_settings, 12)
+    model = RecurrentForecaster.fit(span, tiny_settings)
+    after = slice(cut.stop, cut.stop + 2160)
+    forecast = model.predict(features.iloc[after], candles["date"].iloc[after])
+    errors = np.abs(forecast.values - labels.iloc[after])[forecast.valid]
+    covered = (errors <= model.validation.half_widths).mean()
+    assert covered.between(0.65, 0.92).all(), covered

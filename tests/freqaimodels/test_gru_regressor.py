@@ -8,16 +8,19 @@ import logging
 import subprocess
 import sys
 import threading
+from collections import deque
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
+from freqtrade.configuration import TimeRange
 from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.freqai.data_kitchen import FreqaiDataKitchen
 
 from adaptive_pkg.errors import ForecastError
-from adaptive_pkg.forecast import LABELS
+from adaptive_pkg.forecast import LABELS, RecurrentForecaster
 from adaptive_pkg.forecast.contract import EXTRA_RETURNS
 
 PAIR, WINDOW = "BTC/USDT", 8
@@ -76,7 +79,8 @@ def test_validation_errors_are_columns_beside_the_zero_forecast(backtest):
     frame, _ = backtest()
     tested = frame[frame["date"] >= START]
     assert set(EXTRA_RETURNS) <= set(frame.columns)
-    assert (tested["val_loss"] > 0).all() and (tested["val_loss_zero"] > 0).all()
+    for name in ("val_loss", "val_loss_zero", "interval_return", "interval_volatility"):
+        assert (tested[name] > 0).all()
     assert tested["val_loss"].nunique() == 2  # one value per training
 
 
@@ -309,3 +313,116 @@ def test_a_constant_feature_is_an_error_that_names_it(trained):
     flat["%-range"] = 1.0
     with pytest.raises(ForecastError, match="%-range = 1 in all"):
         model.train(flat, PAIR, dk)
+
+
+def test_an_identifier_whose_record_is_damaged_is_refused(make_config, make_model):
+    model = make_model(make_config())
+    (model.full_path / "forecaster.json").write_text('{"fingerprint": ')
+    with pytest.raises(ConfigurationError, match=r"unreadable forecaster.json.*change identifier"):
+        make_model(make_config())
+
+
+@pytest.mark.parametrize("damage", ["cut", "noise", "another object", "another version"])
+def test_a_stored_model_that_cannot_be_used_is_trained_anew(backtest, monkeypatch, caplog, damage):
+    first, model = backtest()
+    for cached in (model.dd.full_path / "backtesting_predictions").glob("*.feather"):
+        cached.unlink()
+    for file in model.dd.full_path.glob("sub-train-*/*_model.joblib"):
+        stored = file.read_bytes()
+        if damage == "another object":
+            stored = cloudpickle.dumps({"weights": []})
+        file.write_bytes({"cut": stored[: len(stored) // 2], "noise": b"\x00" * 99}.get(damage, stored))
+    if damage == "another version":
+        monkeypatch.setattr(RecurrentForecaster, "VERSION", 1)
+        monkeypatch.setattr("adaptive_pkg.freqai.regressor.fingerprint", lambda _: "same")
+        mark = model.full_path / "forecaster.json"
+        mark.write_text(json.dumps({"fingerprint": "same", "inputs": {}}))
+    with caplog.at_level(logging.INFO):
+        second, _ = backtest()
+    assert caplog.text.count("cannot be used") == 2 and "the pair is trained anew" in caplog.text
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_live_sets_an_unusable_model_aside_and_keeps_a_usable_one(trained, monkeypatch, caplog):
+    model, dk, _ = trained
+    model.dd.save_data(model.model, PAIR, dk)
+    model.dd.pair_dict[PAIR]["trained_timestamp"] = 7
+    seen = []
+    monkeypatch.setattr(
+        "freqtrade.freqai.freqai_interface.IFreqaiModel.start_live",
+        lambda self, *_: seen.append(dict(self.dd.pair_dict[PAIR])),
+    )
+    model.dd.model_dictionary.clear()  # as after a restart of the bot
+    model.start_live(None, {"pair": PAIR}, None, dk)
+    stored = dk.data_path / f"{dk.model_filename}_model.joblib"
+    stored.write_bytes(b"no pickle")
+    model.start_live(None, {"pair": PAIR}, None, dk)
+    assert seen[0]["model_filename"] and seen[0]["trained_timestamp"] == 7
+    assert not seen[1]["model_filename"] and not seen[1]["trained_timestamp"]
+    assert str(stored) in caplog.text and "change freqai.identifier" in caplog.text
+
+
+def test_after_a_restart_the_model_before_a_damaged_one_serves(trained, monkeypatch):
+    model, dk, frame = trained
+    stamps = [int(START.timestamp()) + hours * 3600 for hours in (0, 24, 48)]
+    for stamp in stamps:
+        dk.set_paths(PAIR, stamp)
+        dk.set_new_model_names(PAIR, stamp)
+        model.dd.pair_dict[PAIR]["trained_timestamp"] = stamp
+        model.dd.save_data(model.model, PAIR, dk)
+    newest = dk.data_path / f"{dk.model_filename}_model.joblib"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    expected, _ = model.predict(frame, dk)
+    model.dd.model_dictionary.clear()
+    model.dd.meta_data_dictionary.clear()
+    monkeypatch.setattr(
+        "freqtrade.freqai.freqai_interface.IFreqaiModel.start_live",
+        lambda self, frame, metadata, strategy, dk: self.dd.load_data(metadata["pair"], dk),
+    )
+    live = FreqaiDataKitchen(model.config, True, PAIR)
+    model.model = model.start_live(None, {"pair": PAIR}, None, live)
+    assert model.dd.pair_dict[PAIR]["trained_timestamp"] == stamps[1]
+    served, _ = model.predict(frame, live)
+    pd.testing.assert_frame_equal(served, expected)
+
+
+def test_a_failed_live_training_leaves_the_model_in_service(
+    trained, make_strategy, candles, monkeypatch, caplog
+):
+    """FreqAI's own scanning thread, one round: too few candles this time."""
+    model, dk, frame = trained
+    model.dd.save_data(model.model, PAIR, dk)
+    served = model.dd.model_dictionary[PAIR]
+    before, _ = model.predict(frame, dk)
+    strategy = make_strategy(model.config, RunMode.DRY_RUN)
+    end = int(candles["date"].iloc[-1].timestamp())
+    span = TimeRange("date", "date", end - 4 * 86_400, end)
+    monkeypatch.setattr(FreqaiDataKitchen, "check_if_new_training_required", lambda *_: (True, span, span))
+    monkeypatch.setattr(
+        model.dd, "get_base_and_corr_dataframes", lambda *_: ({}, {PAIR: {"1h": candles}, "1h": candles})
+    )
+    monkeypatch.setattr(model.dd, "save_historic_predictions_to_disk", model._stop_event.set)
+    monkeypatch.setattr("freqtrade.freqai.freqai_interface.time.sleep", lambda _: None)
+    model.live, model.train_queue = True, deque([PAIR])
+    recorded = dict(model.dd.pair_dict[PAIR])
+    model._start_scanning(strategy)
+    assert "ForecastError" in caplog.text and "raise train_period_days" in caplog.text
+    assert model.dd.model_dictionary[PAIR] is served and model.dd.pair_dict[PAIR] == recorded
+    after, _ = model.predict(frame, dk)
+    pd.testing.assert_frame_equal(before, after)
+
+
+@pytest.mark.parametrize("continual", [True, False])
+def test_continual_learning_honours_freqais_switch_also_where_models_are_not_saved(
+    backtest, monkeypatch, continual
+):
+    starts, fit = [], RecurrentForecaster.fit.__func__
+
+    def recording(cls, span, settings, initial=None):
+        starts.append(initial)
+        return fit(cls, span, settings, initial)
+
+    monkeypatch.setattr(RecurrentForecaster, "fit", classmethod(recording))
+    backtest(continual_learning=continual, save_backtest_models=False)
+    assert starts[0] is None
+    assert (starts[1] is not None) is continual
