@@ -56,6 +56,17 @@ def test_tensorflow_is_imported_only_inside_functions_of_the_forecast_room(proje
                 assert not at_module_level, path
 
 
+def test_the_exchange_room_stands_alone(project_root):
+    for path in modules(project_root, "exchange"):
+        for name, _ in imports(path):
+            head, _, rest = name.partition(".")
+            assert head not in ("freqtrade", "ccxt"), f"{path.name} imports {name}"
+            if head == "adaptive_pkg" and rest:
+                assert rest.split(".")[0] in {"exchange", "settings"} | EVERYBODY, (
+                    f"{path.name} imports {name}"
+                )
+
+
 def test_the_adapter_knows_freqtrades_objects_but_does_not_import_it(project_root):
     for path in modules(project_root, "adapter"):
         for name, _ in imports(path):
