@@ -60,7 +60,7 @@ def explain_entry(row: pd.DataFrame, tag: str, side: int, settings: AdaptiveSett
     """Explain the score of one candle, exactly as it was scored in the frame.
 
     Args:
-        row: the candle, one row with the columns of a judged frame (`forecast_sigma` may be absent).
+        row: the candle, one row with the columns of a judged frame (`forecast_strength` may be absent).
         side: 1 long, -1 short.
 
     Raises:
@@ -71,12 +71,12 @@ def explain_entry(row: pd.DataFrame, tag: str, side: int, settings: AdaptiveSett
     if missing := [name for name in ("regime_confidence", "close", "rsi") if name not in row]:
         raise DataError(f"column {missing[0]!r} is missing; judge the frame first")
     scorer = ConfidenceScorer(settings.confidence)
-    use_forecast = settings.components.forecast and "forecast_sigma" in row
+    use_forecast = settings.components.forecast and "forecast_strength" in row
     confidence = scorer.score(
         row,
         np.array([side]),
         row["regime_confidence"].to_numpy(),
-        row["forecast_sigma"].to_numpy() if use_forecast else None,
+        row["forecast_strength"].to_numpy() if use_forecast else None,
     )
     score = float(confidence.score[0]) if settings.components.confidence else 1.0
     return EntryExplanation(

@@ -14,7 +14,7 @@ SETTINGS = AdaptiveSettings()
 @pytest.fixture
 def row(quiet_frame):
     return quiet_frame(
-        1, rsi=41.0, macd_hist=0.4, volume_ratio=1.6, regime_confidence=0.8, forecast_sigma=0.2
+        1, rsi=41.0, macd_hist=0.4, volume_ratio=1.6, regime_confidence=0.8, forecast_strength=0.2
     )
 
 

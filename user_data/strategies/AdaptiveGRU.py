@@ -14,6 +14,7 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy import DecimalParameter, IntParameter, IStrategy, informative
 from pandas import DataFrame
 
+from adaptive_pkg.adapter.forecast_columns import forecast_columns
 from adaptive_pkg.adapter.open_trade import last_exit, stop_distance
 from adaptive_pkg.adapter.parameters import lay_under, present_values
 from adaptive_pkg.adapter.trade_desk import TradeDesk
@@ -22,7 +23,6 @@ from adaptive_pkg.errors import AdaptiveError
 from adaptive_pkg.forecast.targets import (
     LOG_VOLATILITY,
     RETURN_SIGMA,
-    forecast_price,
     future_log_volatility,
     future_return_sigma,
 )
@@ -42,7 +42,7 @@ from adaptive_pkg.risk.ladder import StepKind
 from adaptive_pkg.risk.planner import CANDLE_COLUMNS, EntryPlanner
 from adaptive_pkg.risk.regime_change import EXIT_REASON
 from adaptive_pkg.risk.stops import StopPlan
-from adaptive_pkg.settings import load_settings
+from adaptive_pkg.settings import load_forecast_settings, load_settings
 from adaptive_pkg.settings.safety import check_api_server
 
 logger = logging.getLogger(__name__)
@@ -135,9 +135,8 @@ class AdaptiveGRU(IStrategy):
             dataframe = self.freqai.start(dataframe, metadata, self)
         dataframe = market_frame(dataframe, self.settings.indicators)
         if self.uses_forecast:
-            forecast = dataframe[RETURN_SIGMA].where(dataframe["do_predict"] == 1)
-            price = forecast_price(dataframe["close"], forecast, dataframe["sigma"], self._horizon)
-            dataframe = dataframe.assign(forecast_sigma=forecast, forecast_close=price)
+            coverage = load_forecast_settings(self.config).interval_coverage
+            dataframe = dataframe.assign(**forecast_columns(dataframe, self._horizon, coverage))
         return dataframe
 
     # --- entries and exits ---------------------------------------------------------------------------
@@ -148,7 +147,7 @@ class AdaptiveGRU(IStrategy):
             dataframe,
             self.planner.settings,
             can_short=self.can_short,
-            forecast_sigma=dataframe["forecast_sigma"].to_numpy() if self.uses_forecast else None,
+            forecast_sigma=dataframe["forecast_strength"].to_numpy() if self.uses_forecast else None,
         )
         regimes, decisions = judgement.regimes, judgement.decisions
         dataframe = dataframe.assign(**judgement.columns())

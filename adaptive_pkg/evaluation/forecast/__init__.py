@@ -1,0 +1,1 @@
+"""Forecasts judged out of sample: purged walk-forward, baselines, significance, and the published windows."""
