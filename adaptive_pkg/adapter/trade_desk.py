@@ -16,7 +16,7 @@ from adaptive_pkg.adapter.open_trade import (
     trade_key,
 )
 from adaptive_pkg.enums import Regime, RegimeChange
-from adaptive_pkg.errors import AdaptiveError
+from adaptive_pkg.errors import AdaptiveError, RiskError
 from adaptive_pkg.market.closed_candles import ClosedCandles
 from adaptive_pkg.market.correlation import PairCorrelations
 from adaptive_pkg.policy.decision import regime_of_tag
@@ -242,6 +242,8 @@ class TradeDesk:
             rate=rate,
             busy=busy,
         )
+        if step.unusable:
+            raise RiskError(step.reason)
         if not trade.has_open_orders:  # an order that is cancelled within the candle leaves it to be decided
             self._stepped[trade_key(trade)] = candles.starts[at]
         return step

@@ -56,6 +56,7 @@ class LadderStep:
     tag: str = ""
     stake: float = 0.0  # margin to add
     part: float = 0.0  # of the present amount to close, below 1
+    unusable: bool = False  # held because a number that came in means nothing
 
 
 def next_step(
@@ -93,7 +94,7 @@ def next_step(
         return _hold(busy)
     bad = _unusable(close, available, min_stake, amount, leverage, rate)
     if bad:
-        return _hold(bad)
+        return LadderStep(StepKind.HOLD, bad, unusable=True)
     if state.entry_amount <= 0.0:
         return _hold("no entry has filled")
     if plan.sign * (close - plan.stop_price) <= 0.0:

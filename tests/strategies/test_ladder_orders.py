@@ -395,10 +395,15 @@ def test_a_sound_ladder_buys_its_rung(trader, held):
 
 
 @pytest.mark.parametrize("changed", [
-    {"max_stake": math.nan}, {"max_stake": 0.0}, {"min_stake": math.nan}, {"min_stake": 1e9},
-    {"current_rate": math.nan}, {"current_rate": 0.0}, {"current_rate": math.inf},
+    {"max_stake": math.nan}, {"min_stake": math.nan}, {"current_rate": math.nan}, {"current_rate": math.inf},
 ])  # fmt: skip
-def test_numbers_that_make_no_sense_buy_nothing(trader, held, changed):
+def test_numbers_that_make_no_sense_buy_nothing_and_are_told(trader, held, changed, caplog):
+    assert asked_to_adjust(trader, held, **changed) is None
+    assert "ladder of trade 1 rests" in caplog.text
+
+
+@pytest.mark.parametrize("changed", [{"max_stake": 0.0}, {"min_stake": 1e9}, {"current_rate": 0.0}])
+def test_without_room_or_with_the_stop_passed_nothing_is_bought(trader, held, changed):
     assert asked_to_adjust(trader, held, **changed) is None
 
 
