@@ -44,7 +44,7 @@ class TradeDesk:
         self.planner = planner
         self.candles = candles
         self.stops = StopBook()
-        self._ladders: dict[tuple, LadderPlan] = {}
+        self._ladders: dict[tuple, LadderPlan | None] = {}
         self._stepped: dict[tuple, int] = {}  # start of the last candle that a ladder step was decided on
         self._tightened: dict[tuple, float] = {}  # stops nearer than the plan's, after a change of regime
         self._wanted: dict[str, EntrySize] = {}  # by pair: sized, not filled yet
@@ -105,7 +105,8 @@ class TradeDesk:
             if wanted and wanted.ladder.rungs
             else self._single(plan, regime)
         ).with_stake(trade.stake_amount / (wanted.ladder.shares[0] if wanted else 1.0))
-        trade.set_custom_data(LADDER_KEY, ladder.to_dict())
+        if ladder.rungs or ladder.scale_out_prices:  # else its plan says it all
+            trade.set_custom_data(LADDER_KEY, ladder.to_dict())
         self._ladders[trade_key(trade)] = ladder
         return plan
 
@@ -185,9 +186,7 @@ class TradeDesk:
         """The trade's ladder; None for a trade that was opened without one. Raises RiskError."""
         if (key := trade_key(trade)) not in self._ladders:
             stored = trade.get_custom_data(LADDER_KEY)
-            if stored is None:
-                return None
-            self._ladders[key] = LadderPlan.from_dict(stored)
+            self._ladders[key] = None if stored is None else LadderPlan.from_dict(stored)
         return self._ladders[key]
 
     def is_due(self, trade: OpenTrade, now: datetime) -> bool:

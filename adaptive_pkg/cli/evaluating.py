@@ -1,4 +1,4 @@
-"""`adaptive evaluate …`: does it help, and how sure are we?"""
+"""`adaptive evaluate …` and `adaptive tune`: does it help, and how sure are we?"""
 
 from __future__ import annotations
 
@@ -32,6 +32,23 @@ def add_commands(commands: Any) -> None:
         help="extended: volatility of several spans and the clock as well",
     )
     forecast.set_defaults(run=_forecast)
+
+    tune = commands.add_parser("tune", help="search the forecaster's settings on purged walk-forward folds")
+    add_config(tune)
+    add_data(tune)
+    tune.add_argument(
+        "--trials", type=int, default=50, help="in all; the same command again goes on from there"
+    )
+    tune.add_argument("--workers", type=int, help="processes (default: one a core)")
+    tune.add_argument(
+        "--storage", type=Path, default=Path("user_data/tune.sqlite"), help="where trials are kept"
+    )
+    tune.add_argument("--out", type=Path, help="write the best settings here, as a config to add")
+    tune.add_argument("--timerange", help="candles that are forecast (default: the last three years)")
+    tune.add_argument("--train-days", type=int, default=180)
+    tune.add_argument("--fold-days", type=int, default=60)
+    tune.add_argument("--seed", type=int, default=1)
+    tune.set_defaults(run=_tune)
 
     papers = evaluations.add_parser("papers", help="the daily windows of published GRU papers")
     papers.add_argument("--datadir", type=Path, required=True, help="daily candles: BTC_USD-1d.feather …")
@@ -74,4 +91,31 @@ def _papers(options: argparse.Namespace) -> int:
 
     return evaluate_papers(
         options.datadir, options.json_path, report_console(), seeds=options.seeds, workers=options.workers
+    )
+
+
+def _tune(options: argparse.Namespace) -> int:
+    from adaptive_pkg.evaluation.tuning.report import tune
+    from adaptive_pkg.reports import report_console
+    from adaptive_pkg.settings import load_forecast_settings, load_settings
+
+    config = load_config(options)
+    features = config.get("freqai", {}).get("feature_parameters", {})
+    return tune(
+        options.datadir,
+        options.pairs,
+        options.timeframe,
+        trials=options.trials,
+        workers=options.workers,
+        storage=options.storage,
+        out=options.out,
+        json_path=options.json_path,
+        timerange=options.timerange,
+        seed=options.seed,
+        console=report_console(),
+        horizon=features.get("label_period_candles", 12),
+        train_days=options.train_days,
+        fold_days=options.fold_days,
+        forecaster=load_forecast_settings(config),
+        indicators=load_settings(config).indicators,
     )

@@ -124,7 +124,8 @@ class EntryPlanner:
         kelly = estimate(ledger, regime, self.settings.kelly, components)
         throttle = drawdown_multiplier(ledger.drawdown(equity), self.settings.kelly, components)
         preset = self.settings.preset(regime)
-        for chosen in (preset, replace(preset, allow_dca=False)):
+        for rungs in (True, False):
+            chosen = preset if rungs else replace(preset, allow_dca=False)
             ladder = plan_ladder(plan, chosen, self.settings.ladder, components)
             decision = size_position(
                 equity=equity,

@@ -93,7 +93,8 @@ def play(make_config, exchange_of, futures_config):
         bt.backtest(frames, first.iloc[0].to_pydatetime(), first.iloc[-1].to_pydatetime())
         played.trades = list(Trade.get_trades_proxy(is_open=False))
         for trade in played.trades:
-            played.ladders[trade.id] = LadderPlan.from_dict(trade.get_custom_data(LADDER_KEY))
+            if stored := trade.get_custom_data(LADDER_KEY):  # one order alone stores none
+                played.ladders[trade.id] = LadderPlan.from_dict(stored)
         return played
 
     return run

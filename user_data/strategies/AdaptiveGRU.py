@@ -17,6 +17,7 @@ from pandas import DataFrame
 from adaptive_pkg.adapter.forecast_columns import forecast_columns
 from adaptive_pkg.adapter.open_trade import last_exit, stop_distance
 from adaptive_pkg.adapter.parameters import lay_under, present_values
+from adaptive_pkg.adapter.reads_only import reads_only
 from adaptive_pkg.adapter.trade_desk import TradeDesk
 from adaptive_pkg.enums import Regime, RegimeChange
 from adaptive_pkg.errors import AdaptiveError
@@ -220,6 +221,7 @@ class AdaptiveGRU(IStrategy):
 
     # --- the trade's life ----------------------------------------------------------------------------
 
+    @reads_only
     def order_filled(self, pair, trade: Trade, order, current_time: datetime, **kwargs) -> None:
         """Write the plans when the first entry fills: from then on they are the trade's own."""
         if order.ft_order_side != trade.entry_side:
@@ -231,6 +233,7 @@ class AdaptiveGRU(IStrategy):
         if self._live:
             self._explain(trade)
 
+    @reads_only
     def adjust_trade_position(
         self, trade: Trade, current_time, current_rate, min_stake, max_stake, **kwargs
     ) -> float | tuple[float, str] | None:
@@ -249,6 +252,7 @@ class AdaptiveGRU(IStrategy):
             logger.info(f"{trade.pair}: {step.tag}: {step.reason}")
         return (step.stake if step.kind is StepKind.ADD else -step.part * trade.stake_amount), step.tag
 
+    @reads_only
     def custom_stoploss(
         self, pair, trade: Trade, current_time, current_rate, after_fill, **kwargs
     ) -> float | None:
@@ -266,6 +270,7 @@ class AdaptiveGRU(IStrategy):
         if kwargs.get("after_fill"):
             self.desk.hold_stop(trade, current_time)
 
+    @reads_only
     def custom_exit(self, pair, trade: Trade, current_time, current_rate, **kwargs) -> str | None:
         """Leave at once when the price is already beyond the stop: such a stop cannot be placed any more."""
         try:
@@ -278,6 +283,7 @@ class AdaptiveGRU(IStrategy):
             logger.warning(f"{pair}: trade {trade.id} has no stop to check: {error}")
         return None
 
+    @reads_only
     def custom_roi(self, pair, trade: Trade, current_time, **kwargs) -> float | None:
         try:
             return trade.calc_profit_ratio(self.desk.plan(trade).target_price)

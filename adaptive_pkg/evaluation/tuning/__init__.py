@@ -1,0 +1,1 @@
+"""The search for better settings of the forecaster, and the check on candles the search never saw."""
