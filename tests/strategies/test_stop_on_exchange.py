@@ -18,6 +18,7 @@ from freqtrade.strategy import stoploss_from_absolute
 
 from adaptive_pkg.adapter.open_trade import stop_distance
 from adaptive_pkg.enums import Regime
+from adaptive_pkg.policy.explanation import ENTRY_KEY
 
 PAIR = "BTC/USDT"
 TICK = 0.0101
@@ -229,6 +230,29 @@ def test_a_refused_entry_is_told_once(open_desk):
     assert not desk.bot.execute_entry(PAIR, 1_000.0, enter_tag="strong_trend.pullback")
     assert desk.sent == [f"{PAIR}: long entry (strong_trend.pullback) refused: heat 9 % is above 6 %"]
     assert not Trade.get_open_trades()
+
+
+def test_an_entry_is_explained_in_the_trades_data_and_in_one_message(open_desk):
+    scored = {
+        "rsi": 40.0, "macd_hist": 1.0, "volume_ratio": 1.6, "ema_fast": 99.0, "ema_slow": 98.0,
+        "momentum_pct": 1.0, "support_atr": 2.0, "resistance_atr": 2.0, "trend_4h": 1.0, "trend_1d": 1.0,
+        "regime_confidence": 0.5,
+    }  # fmt: skip
+    desk = open_desk()
+    candles = desk.bot.strategy.desk.candles
+    candles.put(PAIR, candles.get(PAIR)._frame.assign(**scored))
+    trade = desk.enter()
+    stored = trade.get_custom_data(ENTRY_KEY)
+    assert stored["why"].startswith("strong_trend.pullback: confidence 0.84 = (volume 1.00×0.30, ")
+    assert stored["part_trend_alignment"] == 1.0
+    assert desk.sent == [f"{PAIR}: {stored['why']}"]
+
+
+def test_a_candle_that_cannot_be_explained_stops_no_entry(open_desk, caplog):
+    desk = open_desk()  # its candles hold no scores
+    desk.enter()
+    assert "cannot be explained" in caplog.text
+    assert desk.trade.has_open_position and desk.stop_order
 
 
 def test_what_freqtrade_computes_a_stop_from_gives_the_stop(open_desk):
