@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from pathlib import Path
 
-import freqtrade.templates
 from rich.table import Table
 
-from adaptive_pkg.bench.rules import CONTESTANTS
+from adaptive_pkg.bench.timed_run import CONTESTANTS, timed_run, write_overlay
 from adaptive_pkg.errors import AdaptiveError
-from adaptive_pkg.offline import run_offline
 from adaptive_pkg.reports import report_console
 
 DEFAULT_PAIRS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT")
@@ -33,12 +30,7 @@ def bench_hyperopt(
     chosen = list(pairs or DEFAULT_PAIRS)
     rates: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="adaptive-bench-") as folder:
-        overlay = Path(folder) / "rules-only.json"
-        overlay.write_text(
-            json.dumps(
-                {"freqai": {"enabled": False}, "timeframe": "1h", "exchange": {"pair_whitelist": chosen}}
-            )
-        )
+        overlay = write_overlay(Path(folder), chosen)
         for name in CONTESTANTS:
             few = _search(name, datadir, timerange, overlay, FEW)
             many = _search(name, datadir, timerange, overlay, FEW + epochs)
@@ -67,14 +59,7 @@ def bench_hyperopt(
 
 
 def _search(strategy: str, datadir: Path, timerange: str, overlay: Path, epochs: int) -> float:
-    arguments = ["hyperopt", "--strategy", strategy, "--timerange", timerange, "--epochs", str(epochs)]
+    arguments = ["hyperopt", "--timerange", timerange, "--epochs", str(epochs)]
     arguments += ["--spaces", *SPACES[strategy], "--hyperopt-loss", "SharpeHyperOptLossDaily"]
     arguments += ["--job-workers", "1", "--random-state", "7", "--disable-param-export", "--min-trades", "1"]
-    if strategy == "SampleStrategy":
-        arguments += ["--strategy-path", str(Path(freqtrade.templates.__path__[0]))]
-    started = time.perf_counter()
-    status = run_offline(arguments, datadir=datadir, config_paths=[Path("user_data/config.json"), overlay])
-    elapsed = time.perf_counter() - started
-    if status:
-        raise AdaptiveError(f"hyperopt of {strategy} ended with status {status}; see its output above")
-    return elapsed
+    return timed_run(arguments, strategy, datadir, overlay)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from pathlib import Path
 
-import freqtrade.templates
 from rich.table import Table
 
-from adaptive_pkg.errors import AdaptiveError
-from adaptive_pkg.offline import run_offline
+from adaptive_pkg.bench.timed_run import CONTESTANTS, timed_run, write_overlay
 from adaptive_pkg.reports import report_console
 
 DEFAULT_PAIRS = tuple(f"{coin}/USDT" for coin in ("BTC", "ETH", "SOL", "XRP", "ADA", "LTC", "LINK", "BNB"))
-CONTESTANTS = ("AdaptiveGRU", "SampleStrategy")
 
 
 def bench_rules(
@@ -29,19 +25,11 @@ def bench_rules(
     chosen = list(pairs or DEFAULT_PAIRS)
     seconds: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
     with tempfile.TemporaryDirectory(prefix="adaptive-bench-") as folder:
-        overlay = Path(folder) / "rules-only.json"
-        overlay.write_text(
-            json.dumps(
-                {
-                    "freqai": {"enabled": False},
-                    "timeframe": "1h",
-                    "exchange": {"pair_whitelist": chosen},
-                }
-            )
-        )
+        overlay = write_overlay(Path(folder), chosen)
+        arguments = ["backtesting", "--timerange", timerange, "--cache", "none", "--export", "none"]
         for _ in range(repeats):
             for name in CONTESTANTS:
-                seconds[name].append(_backtest(name, datadir, timerange, overlay, Path(folder)))
+                seconds[name].append(timed_run(arguments, name, datadir, overlay))
     best = {name: min(values) for name, values in seconds.items()}
     ratio = best["AdaptiveGRU"] / best["SampleStrategy"]
     table = Table(
@@ -66,16 +54,3 @@ def bench_rules(
             )
         )
     return 0
-
-
-def _backtest(strategy: str, datadir: Path, timerange: str, overlay: Path, folder: Path) -> float:
-    arguments = ["backtesting", "--strategy", strategy, "--timerange", timerange, "--cache", "none"]
-    arguments += ["--export", "none"]
-    if strategy == "SampleStrategy":
-        arguments += ["--strategy-path", str(Path(freqtrade.templates.__path__[0]))]
-    started = time.perf_counter()
-    status = run_offline(arguments, datadir=datadir, config_paths=[Path("user_data/config.json"), overlay])
-    elapsed = time.perf_counter() - started
-    if status:
-        raise AdaptiveError(f"backtest of {strategy} ended with status {status}; see its output above")
-    return elapsed
