@@ -46,6 +46,11 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/adaptive bench regimes
 	$(BIN)/adaptive bench rules --datadir $(DATA)
+	$(BIN)/adaptive bench hyperopt --datadir $(DATA)
+	$(BIN)/adaptive bench kelly
+	$(BIN)/adaptive bench limiter
+	$(BIN)/adaptive bench stream
+	$(BIN)/adaptive bench training --datadir $(DATA) --reference-fits 9
 
 lock:
 	test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.lock; }

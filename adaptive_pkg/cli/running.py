@@ -1,9 +1,10 @@
-"""`adaptive offline`, `demo` and `settings`: freqtrade without internet, and what there is to set."""
+"""`adaptive offline`, `simulate`, `demo`, `doctor` and `settings`: running freqtrade, and checking first."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,24 @@ def add_commands(commands: Any) -> None:
     offline.add_argument("--datadir", type=Path, help="folder of candle files (default: freqtrade's own)")
     offline.set_defaults(run=_offline)
 
+    doctor = commands.add_parser("doctor", help="check a config and say what to change")
+    add_config(doctor)
+    doctor.add_argument("--live", action="store_true", help="as if dry_run were false")
+    doctor.add_argument("--online", action="store_true", help="also compare the clock with the exchange's")
+    doctor.add_argument("--json", type=Path, dest="json_path", help="write every finding here")
+    doctor.set_defaults(run=_doctor)
+
+    simulate = commands.add_parser("simulate", help="serve a folder of candles as Binance, until Ctrl-C")
+    simulate.add_argument("--datadir", type=Path, required=True, help="folder of candle files")
+    simulate.add_argument("--pairs", nargs="+", default=[], help="pairs to list besides those in the folder")
+    simulate.add_argument("--port", type=int, default=0, help="default: any that is free")
+    simulate.add_argument("--faults", type=Path, help="a plan of faults, JSON")
+    simulate.add_argument("--start", type=datetime.fromisoformat, help="the venue's time at the start (UTC)")
+    simulate.add_argument("--speed", type=float, default=1.0, help="how fast it runs from there")
+    simulate.add_argument("--seed", type=int, default=0, help="of fills and faults")
+    simulate.add_argument("--overlay", type=Path, help="write the config to lay over one's own here")
+    simulate.set_defaults(run=_simulate)
+
     demo = commands.add_parser("demo", help="backtest AdaptiveGRU on a synthetic market with known regimes")
     demo.add_argument("--workdir", type=Path, default=Path(".demo"), help="where the market and results go")
     demo.add_argument("--seed", type=int, default=11, help="seed of the synthetic market")
@@ -35,6 +54,33 @@ def _offline(options: argparse.Namespace) -> int:
     from adaptive_pkg.offline import run_offline
 
     return run_offline(options.freqtrade_args, datadir=options.datadir, config_paths=configs(options))
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from adaptive_pkg.doctor.facts import exchange_time
+    from adaptive_pkg.doctor.report import doctor
+    from adaptive_pkg.reports import report_console
+
+    venue_time = exchange_time if options.online else None
+    return doctor(
+        configs(options), options.json_path, report_console(), venue_time=venue_time, as_live=options.live
+    )
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from adaptive_pkg.simulator.simulate import simulate
+
+    start = options.start and options.start.replace(tzinfo=options.start.tzinfo or UTC)
+    return simulate(
+        options.datadir,
+        options.pairs,
+        options.port,
+        options.faults,
+        start=start,
+        speed=options.speed,
+        seed=options.seed,
+        overlay_path=options.overlay,
+    )
 
 
 def _demo(options: argparse.Namespace) -> int:

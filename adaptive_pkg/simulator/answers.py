@@ -9,18 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from adaptive_pkg.errors import DataError, SettingsError
+from adaptive_pkg.simulator.book import best_prices, book_sides, levels_of
 from adaptive_pkg.simulator.candles import Book, CandleStore
 from adaptive_pkg.simulator.markets import Market, exchange_info, market_of
 from adaptive_pkg.simulator.tape import DAY_MS, HOUR_MS, Day, Tape
+from adaptive_pkg.simulator.trades import last_id, trade_row, trades_from
 from adaptive_pkg.simulator.wire import BinanceError, integer_of, kline_row, plain, stepped, text_of
 
 FUNDING_MS = 8 * HOUR_MS
-SPREAD = 2e-4  # distance of best bid and ask, relative to the price; at least two ticks
-LEVEL_GAP = 1e-4  # distance of one book level from the next
-LEVEL_SHARE = 0.002  # value resting on the first level, relative to the traded value of an hour
 
 INTERVALS = (
     *("1s", "1m", "3m", "5m", "15m", "30m"),
@@ -39,14 +36,34 @@ class Listing:
 class Answers:
     """Answers of one book (spot or perpetual) from candle files. Unlisted symbols raise BinanceError."""
 
-    def __init__(self, store: CandleStore, pairs: tuple[str, ...], book: Book):
+    def __init__(
+        self,
+        store: CandleStore,
+        pairs: tuple[str, ...],
+        book: Book,
+        rate_limits: list[dict[str, Any]] | None = None,
+    ):
         self._book = book
         self._store = store
+        self._rate_limits = rate_limits
         tapes = {pair: Tape(store, pair) for pair in pairs}
         self._listings = {
             listing.market.symbol: listing
             for listing in (Listing(market_of(pair, tape), tape) for pair, tape in tapes.items())
         }
+
+    @property
+    def listings(self) -> Mapping[str, Listing]:
+        """Binance symbol → market and tape."""
+        return self._listings
+
+    def listing(self, query: Mapping[str, str]) -> Listing:
+        """The one that `symbol` names. Raises BinanceError -1121."""
+        return self._listing(query)
+
+    def last_price(self, listing: Listing, now_ms: int) -> float:
+        """Its last price. Raises BinanceError before its first candle."""
+        return self._price(listing, now_ms)
 
     def ping(self, query: Mapping[str, str], now_ms: int) -> Any:
         return {}
@@ -56,7 +73,8 @@ class Answers:
 
     def exchange_info(self, query: Mapping[str, str], now_ms: int) -> Any:
         chosen = [self._listing(query)] if "symbol" in query else list(self._listings.values())
-        return exchange_info([listing.market for listing in chosen], now_ms, self._book)
+        markets = [listing.market for listing in chosen]
+        return exchange_info(markets, now_ms, self._book, self._rate_limits)
 
     def klines(self, query: Mapping[str, str], now_ms: int) -> Any:
         listing = self._listing(query)
@@ -77,27 +95,39 @@ class Answers:
             kline_row(int(time), row, length_ms) for time, row in zip(opened, values.tolist(), strict=True)
         ]
 
+    def agg_trades(self, query: Mapping[str, str], now_ms: int) -> Any:
+        """The trades inside the candles: from an id, from a time, or the latest."""
+        listing, tape = self._listing(query), self._listing(query).tape
+        limit = min(integer_of(query, "limit", 500), 1000)
+        if not tape.has_candles:
+            return []
+        market, start, end = listing.market, integer_of(query, "startTime"), integer_of(query, "endTime")
+        first = integer_of(query, "fromId")
+        until = now_ms if end is None else min(end, now_ms)
+        if first is None and start is not None:
+            first = last_id(tape, start - 1) + 1
+        if first is None:
+            first = max(last_id(tape, until) - limit + 1, 0)
+        trades = trades_from(tape, market.tick, market.lot, first, limit, until)
+        return [trade_row(trades, i, market) for i in range(len(trades))]
+
+    def average_price(self, query: Mapping[str, str], now_ms: int) -> Any:
+        """The last price; Binance averages it over five minutes."""
+        listing = self._listing(query)
+        price = stepped(self._price(listing, now_ms), listing.market.tick)
+        return {"mins": 5, "price": price, "closeTime": now_ms}
+
     def depth(self, query: Mapping[str, str], now_ms: int) -> Any:
         listing = self._listing(query)
         limit = min(integer_of(query, "limit", 100), 5000 if self._book is Book.SPOT else 1000)
-        price, day = self._price(listing, now_ms), listing.tape.day(now_ms)
         market = listing.market
-        bid, ask = best_prices(price, market.tick)
-        gap = max(round(price * LEVEL_GAP / market.tick), 1) * market.tick
-        steps = np.arange(limit)
-        hour_value = max(day.quote_volume / 24, 1000.0) if day else 1000.0
-        amounts = hour_value * LEVEL_SHARE * (1 + 0.1 * steps) / price
-
-        def levels(prices: np.ndarray) -> list[list[str]]:
-            rows = zip(prices, amounts, strict=True)
-            return [
-                [stepped(p, market.tick), stepped(max(a, market.lot), market.lot)] for p, a in rows if p > 0
-            ]
-
+        bids, asks, amounts = book_sides(
+            self._price(listing, now_ms), listing.tape.day(now_ms), market, limit
+        )
         body = {
             "lastUpdateId": now_ms,
-            "bids": levels(bid - gap * steps),
-            "asks": levels(ask + gap * steps),
+            "bids": levels_of(bids, amounts, market),
+            "asks": levels_of(asks, amounts, market),
         }
         return body if self._book is Book.SPOT else {**body, "E": now_ms, "T": now_ms}
 
@@ -228,11 +258,3 @@ class Answers:
         times = paid["date"].dt.as_unit("ms").astype("int64")
         inside = (times >= start_ms) & (times <= end_ms)
         return list(zip(times[inside].tolist(), paid["rate"][inside].tolist(), strict=True))
-
-
-def best_prices(price: float, tick: float) -> tuple[float, float]:
-    """Best bid and ask round a last price, on the tick grid."""
-    half = max(price * SPREAD / 2, tick)
-    bid = max(np.floor((price - half) / tick + 1e-9), 1) * tick
-    ask = np.ceil((price + half) / tick - 1e-9) * tick
-    return float(bid), float(ask)

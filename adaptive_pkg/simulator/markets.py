@@ -16,6 +16,25 @@ PERPETUAL_DELIVERY_MS = 4_133_404_800_000  # what Binance writes for "never"
 MIN_NOTIONAL = 5.0
 
 
+def rate_limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:
+    """One entry of `rateLimits`."""
+    return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
+
+
+# as documented in 2026
+SPOT_RATE_LIMITS = [
+    rate_limit("REQUEST_WEIGHT", "MINUTE", 1, 6000),
+    rate_limit("ORDERS", "SECOND", 10, 100),
+    rate_limit("ORDERS", "DAY", 1, 200_000),
+    rate_limit("RAW_REQUESTS", "MINUTE", 5, 300_000),
+]
+PERPETUAL_RATE_LIMITS = [
+    rate_limit("REQUEST_WEIGHT", "MINUTE", 1, 2400),
+    rate_limit("ORDERS", "SECOND", 10, 300),
+    rate_limit("ORDERS", "MINUTE", 1, 1200),
+]
+
+
 @dataclass(frozen=True)
 class Market:
     """One listed pair: its names, and the steps its prices and amounts come in."""
@@ -62,15 +81,20 @@ def market_of(pair: str, tape: Tape) -> Market:
     return Market(pair, base, quote, settle or None, tick, lot, listed)
 
 
-def exchange_info(markets: list[Market], now_ms: int, book: Book) -> dict[str, Any]:
-    """The body of `exchangeInfo` for one book."""
+def exchange_info(
+    markets: list[Market], now_ms: int, book: Book, rate_limits: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """The body of `exchangeInfo` for one book; its limits are Binance's own where none are given."""
+    limits = (
+        (SPOT_RATE_LIMITS if book is Book.SPOT else PERPETUAL_RATE_LIMITS)
+        if rate_limits is None
+        else rate_limits
+    )
     entry = _spot_entry if book is Book.SPOT else _perpetual_entry
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
-        "rateLimits": [
-            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000}
-        ],
+        "rateLimits": limits,
         "exchangeFilters": [],
         "symbols": [entry(market) for market in markets],
     }

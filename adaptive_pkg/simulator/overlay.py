@@ -44,3 +44,22 @@ def overlay(url: str, config: Mapping[str, Any]) -> dict[str, Any]:
             merged[client] = {"urls": {"api": addresses}, "enableRateLimit": False, **proxies}
     silenced = {block: {"enabled": False} for block in _MESSENGERS if config.get(block)}
     return {"dry_run": True, "exchange": merged, **silenced}
+
+
+def live_overlay(url: str, config: Mapping[str, Any], key: str, secret: str) -> dict[str, Any]:
+    """Config for a bot that trades for real, against the venue: with its account's key, and its streams.
+
+    Everything else as `overlay`. The venue's account is made up, so is its secret.
+
+    Raises:
+        VenueError: the config names an exchange other than binance.
+    """
+    merged = overlay(url, config)
+    exchange = merged["exchange"] | {"key": key, "secret": secret, "enable_ws": True}
+    streams = {"ws": {"spot": url.replace("http", "ws", 1) + "/ws"}}
+    blocks = exchange.get("ccxt_async_config") or {}
+    exchange["ccxt_async_config"] = blocks | {
+        "urls": {"api": exchange["ccxt_config"]["urls"]["api"] | streams},
+        "enableRateLimit": False,
+    }
+    return merged | {"dry_run": False, "exchange": exchange}

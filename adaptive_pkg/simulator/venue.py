@@ -1,55 +1,26 @@
-"""The loopback venue: Binance's public REST on 127.0.0.1, answered from candle files."""
+"""The loopback venue: Binance on 127.0.0.1, answered from candle files."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from aiohttp import web
-
-from adaptive_pkg.errors import AdaptiveError, VenueError
-from adaptive_pkg.simulator.answers import Answers
-from adaptive_pkg.simulator.candles import Book, CandleStore, book_of
-from adaptive_pkg.simulator.overlay import overlay
-from adaptive_pkg.simulator.wire import BinanceError
-
-logger = logging.getLogger(__name__)
+from adaptive_pkg.errors import VenueError
+from adaptive_pkg.simulator.candles import CandleStore
+from adaptive_pkg.simulator.desk import Desk
+from adaptive_pkg.simulator.faults import Chaos, FaultPlan
+from adaptive_pkg.simulator.front import Front
+from adaptive_pkg.simulator.limits import LimitPlan
+from adaptive_pkg.simulator.overlay import live_overlay, overlay
+from adaptive_pkg.simulator.service import Accounts, Service
 
 Clock = Callable[[], int]
 START_TIMEOUT_SECONDS = 10.0
-
-_SHARED = {
-    "ping": Answers.ping,
-    "time": Answers.time,
-    "exchangeInfo": Answers.exchange_info,
-    "klines": Answers.klines,
-    "depth": Answers.depth,
-    "ticker/bookTicker": Answers.book_ticker,
-    "ticker/24hr": Answers.ticker_24hr,
-    "ticker/price": Answers.ticker_price,
-}
-_PERPETUAL = {
-    "markPriceKlines": Answers.klines,  # mark and index follow the last price here
-    "premiumIndex": Answers.premium_index,
-    "fundingRate": Answers.funding_rate,
-    "leverageBracket": Answers.leverage_bracket,
-}
-# What ccxt asks when it loads markets or checks the status, whatever is traded.
-_FIXED: dict[str, Any] = {
-    "/dapi/v1/exchangeInfo": {"timezone": "UTC", "symbols": []},
-    "/sapi/v1/margin/allPairs": [],
-    "/sapi/v1/margin/isolated/allPairs": [],
-    "/sapi/v1/capital/config/getall": [],
-    "/sapi/v1/system/status": {"status": 0, "msg": "normal"},
-}
 
 
 def wall_clock_ms() -> int:
@@ -58,28 +29,46 @@ def wall_clock_ms() -> int:
 
 
 class LoopbackVenue:
-    """Serves the read side of Binance spot and USDⓈ-M perpetuals in a thread of its own.
+    """Serves Binance's spot REST and WebSocket, and the read side of USDⓈ-M perpetuals, in its own thread.
 
-    Use it as a context manager; `url` is known once it has started.
+    Use it as a context manager; `url` is known once it has started. Orders and balances outlive a stop.
 
     Args:
         store: the candles to replay. Every pair in it is listed.
         pairs: pairs to list besides those, such as a config's whitelist.
         clock: epoch milliseconds. Nothing that happens after this moment is ever answered.
+        accounts: who may trade spot; None: nobody.
+        limits: what an address may ask; None: anything.
+        faults: what goes wrong, and when.
+        port: 0: any that is free.
 
     Attributes:
         requests: how often each path was asked for.
+        chaos: the faults at work; `add` and `remove` while the venue runs.
     """
 
-    def __init__(self, store: CandleStore, pairs: Iterable[str] = (), clock: Clock = wall_clock_ms):
+    def __init__(
+        self,
+        store: CandleStore,
+        pairs: Iterable[str] = (),
+        clock: Clock = wall_clock_ms,
+        *,
+        accounts: Accounts | None = None,
+        limits: LimitPlan | None = None,
+        faults: FaultPlan | None = None,
+        port: int = 0,
+    ):
         self.store = store
         self.pairs = tuple(dict.fromkeys([*store.pairs, *pairs]))
         self.requests: Counter[str] = Counter()
+        self.chaos = Chaos(faults)
         self._clock = clock
+        self._accounts, self._limits = accounts, limits
+        self._wanted_port = port
         self._port = 0
+        self._service: Service | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._answers: dict[str, Callable[[Mapping[str, str], int], Any]] = {}
 
     @property
     def url(self) -> str:
@@ -88,22 +77,49 @@ class LoopbackVenue:
             raise VenueError("the loopback venue has no address yet; start it first")
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def stream_url(self) -> str:
+        """Address of combined streams; raw ones live under /ws."""
+        return f"{self.url.replace('http', 'ws')}/stream"
+
+    @property
+    def service(self) -> Service:
+        """What answers, with its counters and accounts. Raises VenueError before the first start."""
+        if self._service is None:
+            raise VenueError("the loopback venue has not been started yet; start it first")
+        return self._service
+
+    @property
+    def violations(self) -> Counter[str]:
+        """Limits broken so far, by kind. See `Limits`."""
+        limits = self.service.limits
+        return limits.violations if limits else Counter()
+
+    def desk(self, key: str) -> Desk:
+        """The account of an API key. Raises VenueError."""
+        if key not in self.service.desks:
+            raise VenueError("no account has this API key; name it in `accounts`")
+        return self.service.desks[key]
+
     def overlay(self, config: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Config to lay over a freqtrade config so that it trades here. See `overlay`."""
+        """Config to lay over a freqtrade config so that it trades here, without orders. See `overlay`."""
         return overlay(self.url, config or {})
+
+    def live_overlay(self, config: Mapping[str, Any] | None = None, key: str | None = None) -> dict[str, Any]:
+        """The same for a bot that sends its orders here, with this key or the first. Raises VenueError."""
+        keys = self._accounts.keys if self._accounts else {}
+        key = next(iter(keys), None) if key is None else key
+        if key is None or key not in keys:
+            raise VenueError("the loopback venue has no such account; name keys in `accounts`")
+        return live_overlay(self.url, config or {}, key, keys[key])
 
     def start(self) -> None:
         """Open the port and serve until `stop`. Raises VenueError if that fails."""
         if self._thread:
             raise VenueError("the loopback venue is already running; stop it before starting it again")
-        spot = Answers(self.store, tuple(p for p in self.pairs if book_of(p) is Book.SPOT), Book.SPOT)
-        perpetual = Answers(
-            self.store, tuple(p for p in self.pairs if book_of(p) is Book.FUTURES), Book.FUTURES
-        )
-        self._answers = {f"/api/v3/{name}": partial(answer, spot) for name, answer in _SHARED.items()}
-        for name, answer in (_SHARED | _PERPETUAL).items():
-            for version in ("v1", "v2"):
-                self._answers[f"/fapi/{version}/{name}"] = partial(answer, perpetual)
+        if self._service is None:
+            self._service = Service(self.store, self.pairs, self._accounts, self._limits)
+        self.chaos.begin(self._clock())
         ready: list[BaseException | None] = []
         started = threading.Event()
 
@@ -144,37 +160,18 @@ class LoopbackVenue:
         loop = self._loop
         assert loop is not None
         asyncio.set_event_loop(loop)
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        front = Front(self.service, self._clock, self.chaos, self.requests)
         try:
-            loop.run_until_complete(runner.setup())
-            loop.run_until_complete(web.TCPSite(runner, "127.0.0.1", 0).start())
-            self._port = runner.addresses[0][1]
+            self._port = loop.run_until_complete(front.open(self._wanted_port))
         except OSError as failure:
             announce(failure)
             return
+        running = loop.create_task(front.run())
         announce(None)
         loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-
-    async def _handle(self, request: web.Request) -> web.Response:
-        self.requests[request.path] += 1
-        try:
-            return _json(self._answer(request.method, request.path, request.query))
-        except BinanceError as error:
-            logger.warning("loopback venue: %s → %s", request.path_qs, error.body)
-            return _json(error.body, error.status)
-        except AdaptiveError as error:
-            logger.error("loopback venue: %s → %s", request.path_qs, error)
-            return _json({"code": -1000, "msg": str(error)}, status=500)
-
-    def _answer(self, method: str, path: str, query: Mapping[str, str]) -> Any:
-        if method == "GET" and path in _FIXED:
-            return _FIXED[path]
-        if method != "GET" or path not in self._answers:
-            raise BinanceError(-5000, f"Path {path}, Method {method} is invalid", status=404)
-        return self._answers[path](query, self._clock())
+        running.cancel()
+        loop.run_until_complete(asyncio.gather(running, return_exceptions=True))
+        loop.run_until_complete(front.close())
 
 
 def loopback_venue(datadir: Path, pairs: Iterable[str] = (), clock: Clock = wall_clock_ms) -> LoopbackVenue:
@@ -184,7 +181,3 @@ def loopback_venue(datadir: Path, pairs: Iterable[str] = (), clock: Clock = wall
         DataError: the folder does not exist.
     """
     return LoopbackVenue(CandleStore(Path(datadir)), pairs, clock)
-
-
-def _json(body: Any, status: int = 200) -> web.Response:
-    return web.Response(text=json.dumps(body), status=status, content_type="application/json")

@@ -3,7 +3,7 @@
 import pytest
 
 from adaptive_pkg.errors import SettingsError
-from adaptive_pkg.settings.safety import check_api_server
+from adaptive_pkg.settings.safety import PUBLIC_JWT_KEY, api_problems, check_api_server
 
 KEY = "k" * 32
 
@@ -27,3 +27,21 @@ def test_real_money_or_another_machine_needs_password_and_key(exposed):
     with pytest.raises(SettingsError, match=r"api_server\.jwt_secret_key"):
         check_api_server(config(**exposed, password="p", jwt_secret_key="short"))
     check_api_server(config(**exposed, password="p", jwt_secret_key=KEY))
+
+
+def test_every_missing_secret_is_named_at_once_and_none_is_shown():
+    with pytest.raises(SettingsError) as refusal:
+        check_api_server(config(dry_run=False, jwt_secret_key="leak"))
+    assert "api_server.password: missing" in str(refusal.value)
+    assert "api_server.jwt_secret_key: too short" in str(refusal.value)
+    assert "leak" not in str(refusal.value)
+
+
+def test_the_key_that_freqtrade_fills_in_is_public():
+    (problem,) = api_problems(config(dry_run=False, password="p", jwt_secret_key=PUBLIC_JWT_KEY))
+    assert (problem.key, "everybody knows" in problem.problem) == ("api_server.jwt_secret_key", True)
+
+
+def test_a_name_is_no_address():
+    with pytest.raises(SettingsError, match=r"listen_ip_address: 'localhost' is no IP address"):
+        check_api_server(config(listen_ip_address="localhost"))

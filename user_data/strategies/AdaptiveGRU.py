@@ -19,6 +19,7 @@ from adaptive_pkg.adapter.open_trade import last_exit, stop_distance
 from adaptive_pkg.adapter.parameters import lay_under, present_values
 from adaptive_pkg.adapter.reads_only import reads_only
 from adaptive_pkg.adapter.trade_desk import TradeDesk
+from adaptive_pkg.doctor.checks import refuse_unsafe_start
 from adaptive_pkg.enums import Regime, RegimeChange
 from adaptive_pkg.errors import AdaptiveError
 from adaptive_pkg.forecast.targets import (
@@ -44,7 +45,6 @@ from adaptive_pkg.risk.planner import CANDLE_COLUMNS, EntryPlanner
 from adaptive_pkg.risk.regime_change import EXIT_REASON
 from adaptive_pkg.risk.stops import StopPlan
 from adaptive_pkg.settings import load_forecast_settings, load_settings
-from adaptive_pkg.settings.safety import check_api_server
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class AdaptiveGRU(IStrategy):
         """The settings replace the parameters' defaults; a hyperopt result replaces both."""
         lay_under(self, self.settings)
         if self._live:
-            check_api_server(self.config)
+            refuse_unsafe_start(self.config)
 
     def feature_engineering_standard(self, dataframe: DataFrame, metadata: dict, **kwargs) -> DataFrame:
         features = forecast_features(dataframe, self.settings.indicators)

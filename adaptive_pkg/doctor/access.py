@@ -1,0 +1,171 @@
+"""Access: secrets, the API, Telegram, and the clock that signed requests carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from adaptive_pkg.doctor.facts import Facts
+from adaptive_pkg.doctor.findings import HIDDEN, Finding, block, error, is_live, note, warning
+from adaptive_pkg.settings.safety import api_problems
+
+# Last names of keys that hold a secret wherever they stand, in lower case.
+SECRET_NAMES = frozenset(
+    {
+        *("key", "secret", "password", "token", "apikey", "api_key", "api_secret"),
+        *("uid", "account_id", "accountid", "private_key", "privatekey", "wallet_address", "walletaddress"),
+        *("jwt_secret_key", "ws_token", "webhook_url"),
+    }
+)
+KEEP_CASE = ("ccxt_config", "ccxt_sync_config", "ccxt_async_config")
+CREDENTIALS = ("key", "apiKey", "privateKey", "private_key", "walletAddress", "wallet_address")
+AHEAD_LIMIT = 1.0  # seconds; Binance refuses a request stamped further than this in its future
+LATE_LIMIT = 1.0  # seconds behind that are worth a warning
+RECEIVE_WINDOW_MS = 10_000  # ccxt's default for Binance
+
+
+def secrets_in_files(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
+    """A file is copied, shown and committed with whatever it holds."""
+    written = facts.written or {}
+    for path, in_list in _secrets(written):
+        yield warning(".".join(path), HIDDEN, "a secret written in a config file", _instead(path, in_list))
+    if _url_password(written.get("db_url")):
+        yield warning(
+            "db_url", HIDDEN, "a database password written in a config file", _instead(("db_url",), False)
+        )
+
+
+def api_server(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
+    """Nobody but the owner gives the bot orders."""
+    api = block(config, "api_server")
+    if not api.get("enabled"):
+        return
+    problems = api_problems(config)
+    for problem in problems:
+        hidden = HIDDEN if api.get(problem.key.rpartition(".")[2]) else None
+        yield error(problem.key, hidden, problem.problem, problem.remedy)
+    address = api.get("listen_ip_address", "127.0.0.1")
+    local = str(address).startswith("127.") or address == "::1"
+    if not local and "api_server.listen_ip_address" not in {problem.key for problem in problems}:
+        yield warning(
+            "api_server.listen_ip_address",
+            address,
+            "other machines can reach the API, and it speaks plain HTTP",
+            "use 127.0.0.1, or in a container publish the port on 127.0.0.1 alone",
+        )
+    if local and not is_live(config) and not api.get("password"):
+        yield note(
+            "api_server.password",
+            None,
+            "any program on this machine may give the dry run orders; with real money the start is refused",
+            "set FREQTRADE__API_SERVER__PASSWORD in the environment",
+        )
+
+
+def force_entry(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
+    """A forced entry has no signal, no confidence and no regime."""
+    if is_live(config) and config.get("force_entry_enable"):
+        yield warning(
+            "force_entry_enable",
+            True,
+            "whoever reaches Telegram or the API can open trades that no rule has asked for",
+            "set it to false unless you mean to trade by hand",
+        )
+
+
+def telegram(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
+    """freqtrade's schema asks for the two keys, but takes empty ones."""
+    settings = block(config, "telegram")
+    for key in ("token", "chat_id") if settings.get("enabled") else ():
+        if not str(settings.get(key) or "").strip():
+            yield error(
+                f"telegram.{key}",
+                None,
+                "missing, while telegram.enabled is true",
+                f"set FREQTRADE__TELEGRAM__{key.upper()} in the environment, or telegram.enabled to false",
+            )
+
+
+def credentials(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
+    """Real orders need an account."""
+    exchange = block(config, "exchange")
+    clients = [exchange, *(block(exchange, name) for name in KEEP_CASE)]
+    if is_live(config) and not any(client.get(key) for client in clients for key in CREDENTIALS):
+        yield warning(
+            "exchange.key",
+            None,
+            "dry_run is false and there is no account to trade with",
+            "set FREQTRADE__EXCHANGE__KEY and FREQTRADE__EXCHANGE__SECRET in the environment",
+        )
+
+
+def clock(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
+    """Binance takes a request stamped at most recvWindow before its own time and 1 s after it."""
+    reading = facts.clock
+    if reading is None:
+        return
+    remedy = "synchronise the system's clock with NTP (systemd-timesyncd, chrony)"
+    if reading.failed:
+        yield warning("clock", None, f"the venue's time could not be read: {reading.failed}", "try again")
+        return
+    window = receive_window(config)
+    value = f"{-reading.behind:+.2f} s ± {reading.uncertainty:.2f} s against the venue"
+    # only what is certain counts: a slow answer is no wrong clock
+    late, ahead = reading.behind - reading.uncertainty, -reading.behind - reading.uncertainty
+    if late > window:
+        yield error("clock", value, f"late by more than recvWindow ({window:g} s): requests expire", remedy)
+    elif ahead > AHEAD_LIMIT and is_live(config):
+        yield error("clock", value, f"ahead by more than {AHEAD_LIMIT:g} s: signed requests fail", remedy)
+    elif ahead > window:
+        yield error("clock", value, f"ahead by more than recvWindow ({window:g} s)", remedy)
+    elif max(late, ahead) > LATE_LIMIT:
+        yield warning("clock", value, "out of sync: candles are read late, or too early", remedy)
+
+
+def receive_window(config: Mapping[str, Any]) -> float:
+    """recvWindow in seconds, as the config's ccxt options or ccxt's default say."""
+    for client in reversed(KEEP_CASE):
+        window = block(config, "exchange", client, "options").get("recvWindow")
+        if isinstance(window, (int, float)):
+            return window / 1000.0
+    return RECEIVE_WINDOW_MS / 1000.0
+
+
+def secret_paths(config: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """Where a config holds secrets: names, and positions in lists, from the top."""
+    return tuple(path for path, _ in _secrets(config))
+
+
+def _secrets(value: Any, path: tuple[str, ...] = (), in_list: bool = False) -> Iterator[tuple[Any, bool]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _secrets(inner, (*path, str(name)), in_list)
+    elif path and _is_secret(path) and value not in (None, "", [], False, True):
+        yield path, in_list
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            yield from _secrets(inner, (*path, str(at)), True)
+
+
+def _is_secret(path: tuple[str, ...]) -> bool:
+    # a webhook's address is its password
+    return path[-1].lower() in SECRET_NAMES or path == ("webhook", "url")
+
+
+def _instead(path: tuple[str, ...], in_list: bool) -> str:
+    if in_list:
+        return "keep this block in a file of its own that git ignores, added with --config"
+    *blocks, last = path
+    last = last if set(KEEP_CASE) & set(blocks) else last.upper()
+    variable = "__".join(["FREQTRADE", *(name.upper() for name in blocks), last])
+    return f"remove it there and set {variable} in the environment"
+
+
+def _url_password(url: Any) -> bool:
+    try:
+        return isinstance(url, str) and bool(make_url(url).password)
+    except ArgumentError:
+        return False
