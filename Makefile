@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo   install, then backtest AdaptiveGRU on a synthetic market (about 2 minutes)"
+	@echo "make demo   install, then backtest AdaptiveGRU on a synthetic market (about a minute)"
 	@echo "make test   install, then lint and run the test suite"
 	@echo "make bench  the benchmarks in the README; DATA=DIR names the folder of candles"
 	@echo "make lock   resolve the dependencies anew into requirements.lock"

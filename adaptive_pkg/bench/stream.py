@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import random
 from collections import deque
 from collections.abc import AsyncIterator
@@ -327,7 +328,13 @@ def show(figures: dict[str, Any]) -> None:
 
 def bench_stream(outages: int = 400, json_path: Path | None = None) -> int:
     """Run, print, and write the figures where asked. Returns 0."""
-    figures = run(outages)
+    talk = logging.getLogger("adaptive_pkg.exchange")
+    level = talk.level
+    talk.setLevel(logging.CRITICAL)  # an outage is told once; thousands of them say nothing
+    try:
+        figures = run(outages)
+    finally:
+        talk.setLevel(level)
     show(figures)
     if json_path:
         json_path.parent.mkdir(parents=True, exist_ok=True)
