@@ -89,6 +89,7 @@ def _dots(
     figure = go.Figure()
     pairs = result["pairs"]
     models = ordered({model for item in pairs.values() for model in item[target]})
+    ends = [mark]
     for number, model in enumerate(models):
         known = [
             (pair, item[target][model][key])
@@ -99,6 +100,7 @@ def _dots(
         known = [(pair, skill) for pair, skill in known if skill["high"] > skill["low"]]
         if not known:
             continue
+        ends += [scale * skill[end] for _, skill in known for end in ("low", "high")]
         values = [scale * skill["value"] for _, skill in known]
         figure.add_scatter(
             x=[pair for pair, _ in known],
@@ -118,6 +120,8 @@ def _dots(
         )
     figure.add_hline(y=mark, line={"color": "#333", "width": 1, "dash": "dot"})
     figure.update_layout(scattermode="group", scattergap=0.25)
+    margin = 0.05 * (max(ends) - min(ends)) or 0.05  # grouped points would pull the axis down to 0
+    figure.update_yaxes(range=[min(ends) - margin, max(ends) + margin])
     return _styled(figure, axis)
 
 
