@@ -44,6 +44,7 @@ class TradeDesk:
         self.planner = planner
         self.candles = candles
         self.stops = StopBook()
+        self.stores = True  # off in hyperopt, where nobody reads it and each look-up scans all trades
         self._ladders: dict[tuple, LadderPlan | None] = {}
         self._stepped: dict[tuple, int] = {}  # start of the last candle that a ladder step was decided on
         self._tightened: dict[tuple, float] = {}  # stops nearer than the plan's, after a change of regime
@@ -106,7 +107,7 @@ class TradeDesk:
             else self._single(plan, regime)
         ).with_stake(trade.stake_amount / (wanted.ladder.shares[0] if wanted else 1.0))
         if ladder.rungs or ladder.scale_out_prices:  # else its plan says it all
-            trade.set_custom_data(LADDER_KEY, ladder.to_dict())
+            self._store(trade, LADDER_KEY, ladder.to_dict())
         self._ladders[trade_key(trade)] = ladder
         return plan
 
@@ -119,7 +120,7 @@ class TradeDesk:
     def refilled(self, trade: OpenTrade, now: datetime) -> None:
         """A rung has filled: breakeven and target follow the average entry, the stop stays."""
         plan = rebase(self.plan(trade), trade.open_rate)
-        trade.set_custom_data(PLAN_KEY, plan.to_dict())
+        self._store(trade, PLAN_KEY, plan.to_dict())
         self.stops.put(trade_key(trade), plan, now)
 
     # --- the open trade ------------------------------------------------------------------------------
@@ -301,6 +302,10 @@ class TradeDesk:
 
     # --- helpers -------------------------------------------------------------------------------------
 
+    def _store(self, trade: OpenTrade, key: str, value: dict[str, Any]) -> None:
+        if self.stores:
+            trade.set_custom_data(key, value)
+
     @property
     def _settings(self) -> Any:
         return self.planner.settings
@@ -328,6 +333,6 @@ class TradeDesk:
             regime=regime_of_tag(trade.enter_tag),
             fee=trade.fee_open,
         )
-        trade.set_custom_data(PLAN_KEY, plan.to_dict())
+        self._store(trade, PLAN_KEY, plan.to_dict())
         self.stops.put(trade_key(trade), plan, trade.open_date_utc)
         return plan

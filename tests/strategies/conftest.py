@@ -218,18 +218,22 @@ def run_backtest(exchange_of) -> Callable[..., BacktestRun]:
     """`run_backtest(config, prepare, repeats)`: freqtrade's own; `prepare(strategy)` may watch or bend it."""
 
     def run(
-        config: dict[str, Any], prepare: Callable[[Any], None] = lambda strategy: None, repeats: int = 1
+        config: dict[str, Any],
+        prepare: Callable[[Any], None] = lambda strategy: None,
+        repeats: int = 1,
+        plans: bool = True,
     ) -> BacktestRun | list[BacktestRun]:
         backtesting = Backtesting(deepcopy(config), exchange=exchange_of(config))
         prepare(backtesting.strategylist[0])
-        runs = [once(backtesting) for _ in range(repeats)]
+        runs = [once(backtesting, plans) for _ in range(repeats)]
         return runs[0] if repeats == 1 else runs
 
-    def once(backtesting: Backtesting) -> BacktestRun:
+    def once(backtesting: Backtesting, stored: bool) -> BacktestRun:
         data, timerange = backtesting.load_bt_data()
         backtesting.backtest_one_strategy(backtesting.strategylist[0], data, timerange)
         trades = list(Trade.get_trades_proxy(is_open=False))
-        plans = {trade.id: StopPlan.from_dict(trade.get_custom_data("adaptive plan")) for trade in trades}
+        kept = trades if stored else []
+        plans = {trade.id: StopPlan.from_dict(trade.get_custom_data("adaptive plan")) for trade in kept}
         content = backtesting.all_bt_content["AdaptiveGRU"]
         return BacktestRun(backtesting.strategylist[0], content, trades, plans)
 

@@ -73,6 +73,15 @@ def test_repeating_a_backtest_repeats_every_decision(reference, make_config, run
         assert [len(t.orders) for t in run.trades] == [len(t.orders) for t in reference.trades]
 
 
+def test_what_hyperopt_leaves_unwritten_changes_no_decision(reference, make_config, run_backtest):
+    def prepare(strategy):
+        start = strategy.bot_start
+        strategy.bot_start = lambda: (start(), setattr(strategy.desk, "stores", False))
+
+    config = make_config({"adaptive": SHORT_RECORD})
+    assert run_backtest(config, prepare, plans=False).decisions == reference.decisions
+
+
 class OracleFreqAI:
     """Stands where FreqAI stands: adds the columns it would add, with a forecast that the test chooses."""
 

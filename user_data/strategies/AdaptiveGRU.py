@@ -106,6 +106,7 @@ class AdaptiveGRU(IStrategy):
     def bot_start(self, **kwargs) -> None:
         """The settings replace the parameters' defaults; a hyperopt result replaces both."""
         lay_under(self, self.settings)
+        self.desk.stores = self.dp.runmode is not RunMode.HYPEROPT
         if self._live:
             refuse_unsafe_start(self.config)
 
