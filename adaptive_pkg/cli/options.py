@@ -16,10 +16,10 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
+def add_data(parser: argparse.ArgumentParser, default_pairs: str = "all in the folder") -> None:
     """Add the candles to read, and --json."""
     parser.add_argument("--datadir", type=Path, required=True, help="folder of candle files")
-    parser.add_argument("--pairs", nargs="+", help="pairs (default: all in the folder)")
+    parser.add_argument("--pairs", nargs="+", help=f"pairs (default: {default_pairs})")
     parser.add_argument("--timeframe", default="1h")
     parser.add_argument("--json", type=Path, dest="json_path", help="write every printed figure here")
 
