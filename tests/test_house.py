@@ -87,6 +87,6 @@ def test_modules_stay_one_noun_long(project_root):
     for path in (project_root / "adaptive_pkg").rglob("*.py"):
         assert len(path.read_text().splitlines()) <= 350, path
     for path in (project_root / "user_data").glob("strategies/*.py"):
-        assert len(path.read_text().splitlines()) <= 360, path
+        assert len(path.read_text().splitlines()) <= 370, path
     for path in (project_root / "user_data").glob("freqaimodels/*.py"):
         assert len(path.read_text().splitlines()) <= 170, path

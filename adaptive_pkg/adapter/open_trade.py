@@ -29,6 +29,7 @@ class OpenTrade(Protocol):
     stop_loss: float
     is_stop_loss_trailing: bool
     has_open_orders: bool
+    nr_of_successful_entries: int
     orders: Sequence[Any]
 
     def get_custom_data(self, key: str) -> Any: ...

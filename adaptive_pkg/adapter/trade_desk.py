@@ -7,16 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from adaptive_pkg.adapter.open_trade import (
-    OpenTrade,
-    ladder_state,
-    last_entry,
-    ordered_since,
-    stop_distance,
-    trade_key,
-)
-from adaptive_pkg.enums import Regime, RegimeChange
-from adaptive_pkg.errors import AdaptiveError, RiskError
+from adaptive_pkg.adapter.open_trade import OpenTrade, ladder_state, ordered_since, trade_key
+from adaptive_pkg.adapter.stop_desk import StopDesk
+from adaptive_pkg.enums import Regime
+from adaptive_pkg.errors import RiskError
 from adaptive_pkg.market.closed_candles import ClosedCandles
 from adaptive_pkg.market.correlation import PairCorrelations
 from adaptive_pkg.policy.decision import regime_of_tag
@@ -31,23 +25,19 @@ from adaptive_pkg.risk.ladder import (
 )
 from adaptive_pkg.risk.planner import EntryPlanner, EntrySize
 from adaptive_pkg.risk.portfolio import Admission, EntryRequest, Holding, LastExit, admit, open_risk
-from adaptive_pkg.risk.regime_change import RegimeReaction, react
-from adaptive_pkg.risk.stop_book import StopBook
 from adaptive_pkg.risk.stop_plan import PLAN_KEY, StopPlan
-from adaptive_pkg.risk.stops import StopState, is_passed
+from adaptive_pkg.risk.stops import is_passed
+
+FILLED_KEY = "adaptive filled"  # in a trade's custom data; no "_" or "%": see risk.stop_plan
 
 
-class TradeDesk:
+class TradeDesk(StopDesk):
     """Keeps plans and ladders by trade, read back from the trade's own stored data after a restart."""
 
     def __init__(self, planner: EntryPlanner, candles: ClosedCandles) -> None:
-        self.planner = planner
-        self.candles = candles
-        self.stops = StopBook()
-        self.stores = True  # off in hyperopt, where nobody reads it and each look-up scans all trades
+        super().__init__(planner, candles)
         self._ladders: dict[tuple, LadderPlan | None] = {}
         self._stepped: dict[tuple, int] = {}  # start of the last candle that a ladder step was decided on
-        self._tightened: dict[tuple, float] = {}  # stops nearer than the plan's, after a change of regime
         self._wanted: dict[str, EntrySize] = {}  # by pair: sized, not filled yet
 
     # --- entry ---------------------------------------------------------------------------------------
@@ -94,6 +84,23 @@ class TradeDesk:
             timeframe_seconds=candles.timeframe_seconds,
         )
 
+    def filled(self, trade: OpenTrade, order: Any, now: datetime, *, live: bool) -> bool:
+        """An entry order has filled. Returns whether it has opened the trade.
+
+        Live, freqtrade hands a fill over again until the venue has told its fee; a known one changes nothing.
+        """
+        known = (trade.get_custom_data(FILLED_KEY) or {}).get("orders", []) if live else []
+        if live and order.order_id in known:
+            return False
+        first = trade.nr_of_successful_entries <= 1
+        if first:
+            self.opened(trade)
+        else:
+            self.refilled(trade, now)
+        if live:
+            trade.set_custom_data(FILLED_KEY, {"orders": [*known, order.order_id]})
+        return first
+
     def opened(self, trade: OpenTrade) -> StopPlan:
         """The first entry has filled: write the stop plan and the ladder, from then on the trade's own."""
         self.forget(trade)  # a hyperopt epoch numbers and dates its trades as the one before it
@@ -125,66 +132,10 @@ class TradeDesk:
 
     # --- the open trade ------------------------------------------------------------------------------
 
-    def plan(self, trade: OpenTrade) -> StopPlan:
-        """The trade's stop plan: from memory, else (after a restart) its stored data, else made anew."""
-        if (key := trade_key(trade)) not in self.stops:
-            stored = trade.get_custom_data(PLAN_KEY)
-            if stored is None:
-                return self._new_plan(trade)
-            self.stops.put(key, StopPlan.from_dict(stored), last_entry(trade))
-        return self.stops.plan(key)
-
-    def stop(self, trade: OpenTrade, now: datetime) -> StopState:
-        """Where the stop stands. Raises RiskError or DataError; the caller keeps the last stop."""
-        plan = self.plan(trade)
-        state = self.stops.state(trade_key(trade), self.candles.get(trade.pair), now)
-        if self._settings.regime_change is RegimeChange.TIGHTEN:
-            key = trade_key(trade)
-            for stop in (self._tightened.get(key), self.reaction(trade, now).tightened_stop):
-                if stop is not None and is_passed(plan, replace(state, stop=stop), state.stop):
-                    self._tightened[key] = stop  # for good, even if the regime returns
-                    state = replace(state, stop=stop)
-        return state
-
-    def hold_stop(self, trade: OpenTrade, now: datetime) -> None:
-        """Set freqtrade's stop to the plan's after a fill; leave it where the plan's cannot be told.
-
-        Freqtrade lays its last stop distance over the average entry whenever it recalculates a trade. Given
-        from a rung's price, that distance would lift the stop above the market; given from the average, it
-        is the same stop again.
-        """
-        try:
-            stop, planned = self.stop(trade, now).stop, self.plan(trade).initial_stop
-        except AdaptiveError:
-            return
-        if (distance := stop_distance(stop, trade.open_rate, trade)) > 0.0:
-            trade.adjust_stop_loss(trade.open_rate, distance, allow_refresh=True)
-        trade.is_stop_loss_trailing = stop != planned  # what freqtrade calls an exit there
-
-    def stop_passed(self, trade: OpenTrade, now: datetime, rate: float, *, watched: bool) -> bool:
-        """Whether to leave because `rate` is at or beyond the stop.
-
-        Args:
-            watched: freqtrade itself closes at the stop that it holds, so leave only for one it does not
-                hold yet. Not in a backtest: that fills at the stop even where the candle opens beyond it.
-
-        Raises:
-            RiskError, DataError: there is no stop to compare with.
-        """
-        plan, state = self.plan(trade), self.stop(trade, now)
-        held = replace(state, stop=trade.stop_loss)
-        return is_passed(plan, state, rate) and not (watched and is_passed(plan, held, rate))
-
-    def reaction(self, trade: OpenTrade, now: datetime) -> RegimeReaction:
-        """What the pair's present regime means for the trade."""
-        candles = self.candles.get(trade.pair)
-        entered, at = regime_of_tag(trade.enter_tag), candles.last_closed(now)
-        present = Regime.from_code(candles.column("regime")[at]) if at >= 0 else entered
-        presets = (self._preset(entered or present), self._preset(present))
-        return react(self._settings.regime_change, self.plan(trade), entered, present, presets)
-
     def ladder(self, trade: OpenTrade) -> LadderPlan | None:
         """The trade's ladder; None for a trade that was opened without one. Raises RiskError."""
+        if not trade.amount and (wanted := self._wanted.get(trade.pair)):  # its entry has not filled yet
+            return wanted.ladder.with_stake(trade.stake_amount / wanted.ladder.shares[0])
         if (key := trade_key(trade)) not in self._ladders:
             stored = trade.get_custom_data(LADDER_KEY)
             self._ladders[key] = None if stored is None else LadderPlan.from_dict(stored)
@@ -269,7 +220,7 @@ class TradeDesk:
         stop = min(stops) if trade.is_short else max(stops)
         amount = trade.amount or trade.stake_amount * leverage / trade.open_rate  # not filled yet
         reserved = self.reserved(trade, now)
-        loss = self._ladders[trade_key(trade)].loss_at(plan.entry_price) if reserved else 0.0
+        loss = self.ladder(trade).loss_at(plan.entry_price) if reserved else 0.0
         return Holding(
             trade.pair,
             trade.trade_direction,
@@ -294,24 +245,11 @@ class TradeDesk:
 
     def forget(self, trade: OpenTrade) -> None:
         """Drop what is kept of a trade."""
-        key = trade_key(trade)
-        self.stops.drop(key)
-        self._ladders.pop(key, None)
-        self._stepped.pop(key, None)
-        self._tightened.pop(key, None)
+        super().forget(trade)
+        self._ladders.pop(trade_key(trade), None)
+        self._stepped.pop(trade_key(trade), None)
 
     # --- helpers -------------------------------------------------------------------------------------
-
-    def _store(self, trade: OpenTrade, key: str, value: dict[str, Any]) -> None:
-        if self.stores:
-            trade.set_custom_data(key, value)
-
-    @property
-    def _settings(self) -> Any:
-        return self.planner.settings
-
-    def _preset(self, regime: Regime) -> Any:
-        return self._settings.preset(regime)
 
     def _regime_at_entry(self, trade: OpenTrade) -> Regime:
         if regime := regime_of_tag(trade.enter_tag):
@@ -322,17 +260,3 @@ class TradeDesk:
     def _single(self, plan: StopPlan, regime: Regime) -> LadderPlan:
         preset = replace(self._preset(regime), allow_dca=False)
         return plan_ladder(plan, preset, self._settings.ladder, self._settings.components)
-
-    def _new_plan(self, trade: OpenTrade) -> StopPlan:
-        candles = self.candles.get(trade.pair)
-        plan = self.planner.stop_at(
-            candles,
-            candles.last_closed(trade.open_date_utc),
-            side=trade.trade_direction,
-            price=trade.open_rate,
-            regime=regime_of_tag(trade.enter_tag),
-            fee=trade.fee_open,
-        )
-        self._store(trade, PLAN_KEY, plan.to_dict())
-        self.stops.put(trade_key(trade), plan, trade.open_date_utc)
-        return plan

@@ -64,6 +64,11 @@ class ClosedCandles:
         """Replace what is known of `pair`. Raises DataError for a missing column."""
         self._pairs[pair] = PairCandles(frame, self._columns, self._timeframe_seconds)
 
+    def latest(self, pair: str) -> int | None:
+        """Start of the newest analysed candle of `pair`, seconds since 1970; None before the first."""
+        known = self._pairs.get(pair)
+        return known.starts[-1] if known and known.starts else None
+
     def get(self, pair: str) -> PairCandles:
         """Raises DataError when `pair` has not been analysed yet."""
         try:

@@ -16,6 +16,9 @@ def halt_protections(settings: PortfolioSettings, candles_per_day: int) -> list[
     trade that closes during a halt prolongs it. Shortest halt first: of several that begin at one exit,
     freqtrade reports the last.
 
+    StoplossGuard counts freqtrade's own stop exits; a candle that opens beyond its stop leaves as
+    "stop_passed" in a backtest and is not among them.
+
     Args:
         candles_per_day: 24 for "1h".
 

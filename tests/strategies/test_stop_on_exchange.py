@@ -264,3 +264,28 @@ def test_what_freqtrade_computes_a_stop_from_gives_the_stop(open_desk):
         assert distance == pytest.approx(stoploss_from_absolute(97.5, rate), rel=1e-6)
         trade.adjust_stop_loss(rate, distance, allow_refresh=True)
         assert trade.stop_loss == 97.5
+
+
+def test_a_fill_that_is_handed_over_again_changes_nothing(open_desk):
+    """Live, freqtrade repeats every fill until the venue has told its fee."""
+    desk = open_desk(regime=Regime.VOLATILE_TREND)
+    trade = desk.enter()
+    strategy, entry = desk.bot.strategy, trade.orders[0]
+    desk.candle(102.0)
+    desk.candle(104.0)
+    ladder, state = strategy.desk.ladder(trade), strategy.desk.stop(desk.trade, Clock.now(UTC))
+    assert state.stop > 97.0
+    again = {"pair": PAIR, "trade": desk.trade, "order": entry, "current_time": Clock.now(UTC)}
+    strategy.order_filled(**again)
+    assert strategy.desk.ladder(desk.trade) == ladder
+    assert strategy.desk.stop(desk.trade, Clock.now(UTC)) == state
+
+
+def test_a_refusal_that_changes_its_words_is_told_once_a_candle(open_desk):
+    desk = open_desk()
+    for percent in (7, 8):
+        desk.bot.strategy.desk.admit = lambda *_, p=percent, **__: SimpleNamespace(
+            allowed=False, reason=f"heat {p} % is above 6 %"
+        )
+        assert not desk.bot.execute_entry(PAIR, 1_000.0, enter_tag="strong_trend.pullback")
+    assert len(desk.sent) == 1

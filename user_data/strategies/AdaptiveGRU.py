@@ -58,6 +58,10 @@ class AdaptiveGRU(IStrategy):
     use_exit_signal = True
     use_custom_stoploss = True
     minimal_roi = {}  # targets are per trade: custom_roi
+    order_types = {  # a stop must fill
+        "entry": "limit", "exit": "limit", "stoploss": "market", "emergency_exit": "market",
+        "force_exit": "market", "stoploss_on_exchange": False,
+    }  # fmt: skip
     stoploss = -0.10  # the outer limit; the trade's own ATR stop lies within it
 
     # `freqtrade hyperopt --spaces regime policy risk` moves these every epoch; only _tune reads them
@@ -96,6 +100,7 @@ class AdaptiveGRU(IStrategy):
         self.startup_candle_count = startup_candles(self.settings.indicators)
         self.uses_forecast = bool(config.get("freqai", {}).get("enabled"))
         self._tuned: dict | None = None
+        self._told: dict[str, int | None] = {}  # pair: the candle of its last refusal
         self.planner = EntryPlanner(self.settings)
         seconds = timeframe_to_seconds(config.get("timeframe", self.timeframe))
         self.desk = TradeDesk(self.planner, ClosedCandles(CANDLE_COLUMNS, seconds))
@@ -185,7 +190,7 @@ class AdaptiveGRU(IStrategy):
             self._refuse(pair, error)
             return False
         if not admission.allowed:
-            self._say(f"{pair}: {side} entry ({entry_tag}) refused: {admission.reason}")
+            self._say_once(pair, f"{pair}: {side} entry ({entry_tag}) refused: {admission.reason}")
         return admission.allowed
 
     # --- size ----------------------------------------------------------------------------------------
@@ -217,7 +222,7 @@ class AdaptiveGRU(IStrategy):
             plan = self._plan(pair, side, current_rate, current_time, entry_tag)
             return self.planner.leverage(plan, max_leverage)
         except Exception as error:
-            self._refuse(pair, error)
+            logger.warning(f"{pair}: leverage 1: {error}")
             return 1.0
 
     # --- the trade's life ----------------------------------------------------------------------------
@@ -227,11 +232,7 @@ class AdaptiveGRU(IStrategy):
         """Write the plans when the first entry fills: from then on they are the trade's own."""
         if order.ft_order_side != trade.entry_side:
             return
-        if trade.nr_of_successful_entries > 1:
-            self.desk.refilled(trade, current_time)
-            return
-        self.desk.opened(trade)
-        if self._live:
+        if self.desk.filled(trade, order, current_time, live=self._live) and self._live:
             self._explain(trade)
 
     @reads_only
@@ -353,4 +354,11 @@ class AdaptiveGRU(IStrategy):
     def _refuse(self, pair: str, error: Exception) -> None:
         """Say why an entry is refused. What is not one of our own errors is a defect: show where."""
         logger.warning(f"{pair}: entry refused: {error}", exc_info=not isinstance(error, AdaptiveError))
-        self._say(f"{pair}: entry refused: {error}")
+        self._say_once(pair, f"{pair}: entry refused: {error}")
+
+    def _say_once(self, pair: str, message: str) -> None:
+        """A refusal a candle: freqtrade asks again all the time, and the words hold the live price."""
+        known = self.desk.candles.latest(pair)
+        if self._told.get(pair) != known:
+            self._told[pair] = known
+            self._say(message)
