@@ -54,7 +54,10 @@ def test_every_corner_of_the_stops_is_a_valid_setting(started):
     strategy = started()
     names = ("breakeven_trigger", "trail_trigger")
     for corner in product(*((getattr(strategy, name).low, getattr(strategy, name).high) for name in names)):
-        strategy.settings.replaced({f"stops.{name}": v for name, v in zip(names, corner, strict=True)})
+        accepted = strategy.settings.replaced(
+            {f"stops.{name}": v for name, v in zip(names, corner, strict=True)}
+        )  # raises for a corner that is none
+        assert tuple(getattr(accepted.stops, name) for name in names) == corner
 
 
 @pytest.mark.parametrize(
