@@ -270,7 +270,8 @@ def test_a_start_looks_at_the_database_itself(live, trades):
 
 
 def test_a_sound_start_goes_ahead(live, tmp_path):
-    refuse_unsafe_start(live({"db_url": f"sqlite:///{tmp_path / 't.sqlite'}", "user_data_dir": tmp_path}))
+    config = live({"db_url": f"sqlite:///{tmp_path / 't.sqlite'}", "user_data_dir": tmp_path})
+    assert refuse_unsafe_start(config) is None
 
 
 def test_every_check_is_registered():
