@@ -19,4 +19,10 @@ inbox, outbox  what waits for a consumer that is behind, or for a connection tha
 watchdog       when a connection that still looks open is given up
 link           a connection's states, counts and losses
 websocket      the connection that keeps all this going
+endpoints      where a venue's added calls go, and what each costs
+order_book     an order book as a value
+quotes         newest best bid and ask of each symbol
+market_data    the added REST calls
+gateway_loop   all that in one background thread
+gateway        what the bot's threads ask of it
 """

@@ -152,6 +152,11 @@ class ResilientWebSocket:
             self.feed.forget(stream)
             self._outbox.command("UNSUBSCRIBE", [stream])
 
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """What is subscribed, or will be once connected."""
+        return tuple(self._streams)
+
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message of our own when the connection is up; it expires after `outgoing_seconds`.
 

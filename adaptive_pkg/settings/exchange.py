@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adaptive_pkg.errors import SettingsError
+from adaptive_pkg.settings.live import GatewaySettings
 from adaptive_pkg.settings.schema import Settings, param, section
 
 
@@ -133,3 +134,4 @@ class ExchangeSettings(Settings):
     limiter: LimiterSettings = section(LimiterSettings)
     state: StateSettings = section(StateSettings)
     stream: StreamSettings = section(StreamSettings)
+    gateway: GatewaySettings = section(GatewaySettings)

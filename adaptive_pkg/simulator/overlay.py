@@ -35,6 +35,8 @@ def overlay(url: str, config: Mapping[str, Any]) -> dict[str, Any]:
             f"exchange.name: {name!r} cannot run offline; the loopback venue speaks binance only"
         )
     addresses = {key: url + urlsplit(address).path for key, address in ccxt.binance().urls["api"].items()}
+    streams = url.replace("http", "ws", 1) + "/ws"
+    addresses["ws"] = {"spot": streams, "linear": streams, "ws-api": {"spot": f"{streams}-api/v3"}}
     merged: dict[str, Any] = {"name": name, "enable_ws": False, "only_from_ccxt": True}
     for client in _CLIENTS:
         own = exchange.get(client) or {}
@@ -56,10 +58,4 @@ def live_overlay(url: str, config: Mapping[str, Any], key: str, secret: str) -> 
     """
     merged = overlay(url, config)
     exchange = merged["exchange"] | {"key": key, "secret": secret, "enable_ws": True}
-    streams = {"ws": {"spot": url.replace("http", "ws", 1) + "/ws"}}
-    blocks = exchange.get("ccxt_async_config") or {}
-    exchange["ccxt_async_config"] = blocks | {
-        "urls": {"api": exchange["ccxt_config"]["urls"]["api"] | streams},
-        "enableRateLimit": False,
-    }
     return merged | {"dry_run": False, "exchange": exchange}
