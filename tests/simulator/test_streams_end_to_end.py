@@ -100,7 +100,7 @@ def test_ccxts_own_stream_finds_the_venue_through_the_live_overlay(make_venue, c
 
     async def scenario():
         config = venue.live_overlay()["exchange"]
-        client = ccxt.pro.binance({**config["ccxt_async_config"], "apiKey": KEY, "secret": SECRET})
+        client = ccxt.pro.binance({**config["ccxt_config"], "apiKey": KEY, "secret": SECRET})
         try:
             await client.load_markets()
             async with asyncio.timeout(5):
