@@ -79,11 +79,18 @@ class Feed:
     def reconnected(self, now: float, venue_ms: int) -> None:
         """A connection is up: every candle that has closed must exist, whether or not a message says so."""
         for stream, sequence in self._ordered.items():
-            if sequence.step > 1:
-                closed = (venue_ms - CLOCK_MARGIN_MS) // sequence.step * sequence.step - sequence.step
-                sequence.reveal(closed)
+            _reveal_closed(sequence, venue_ms - CLOCK_MARGIN_MS)
             if (repair := self._repairs.get(stream)) is not None:  # REST may be back as well
                 repair.due, repair.pause = now, self._settings.backfill_retry_seconds
+            self._plan(stream, now, at_once=True)
+
+    def look(self, now: float, venue_ms: int) -> None:
+        """One stream may fall silent while others speak: its candles that closed long ago exist as well.
+
+        "Long" is `silence_seconds`.
+        """
+        for stream, sequence in self._ordered.items():
+            _reveal_closed(sequence, venue_ms - round(self._settings.silence_seconds * 1000))
             self._plan(stream, now, at_once=True)
 
     def due(self, now: float, room: int, most: int) -> list[Gap]:
@@ -168,3 +175,9 @@ class Feed:
             settings = self._settings
             due = now if at_once else now + settings.reorder_seconds
             self._repairs[stream] = _Repair(due, settings.backfill_retry_seconds)
+
+
+def _reveal_closed(sequence: NeighbourSequence, venue_ms: int) -> None:
+    """Every candle that has closed by then must exist."""
+    if sequence.step > 1:
+        sequence.reveal(venue_ms // sequence.step * sequence.step - sequence.step)

@@ -138,7 +138,11 @@ class GatewayLoop:
         async with aiohttp.ClientSession() as session:
             self._data = MarketData(session, self._endpoints, self._limiter, self._proxy)
             self.stream = ResilientWebSocket(
-                self._endpoints.stream, self._wanted, settings=settings, budget=self._connects
+                self._endpoints.stream,
+                self._wanted,
+                settings=settings,
+                budget=self._connects,
+                limiter=self._limiter,
             )
             async with self.stream:
                 logger.info("gateway: up for %s", self._endpoints.rest)

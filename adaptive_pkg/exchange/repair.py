@@ -38,6 +38,7 @@ class GapRepair:
         self._feed, self._inbox, self._stats = feed, inbox, stats
         self._backfill, self._pass_on = backfill, pass_on
         self._running: set[asyncio.Task[None]] = set()
+        self._failing: set[str] = set()  # streams whose failure has been told
 
     async def run(self) -> None:
         """Repair until cancelled."""
@@ -83,7 +84,13 @@ class GapRepair:
             ready = self._feed.fill(gap, events, now(), self._inbox.room)
         except Exception as error:  # whatever it is, the gap is still there and will be asked for again
             self._stats.backfill_failures += 1
-            logger.warning("%s: backfill from %d failed: %r", gap.stream, gap.first, error)
+            # an outage is told once, not with every attempt
+            level = logging.DEBUG if gap.stream in self._failing else logging.WARNING
+            logger.log(level, "%s: backfill from %d failed: %r", gap.stream, gap.first, error)
+            self._failing.add(gap.stream)
             self._feed.failed(gap, now())
         else:
+            if gap.stream in self._failing:
+                self._failing.discard(gap.stream)
+                logger.info("%s: backfill works again", gap.stream)
             self._pass_on(ready)

@@ -19,12 +19,13 @@ from typing import Any, Self
 
 from websockets.exceptions import ConnectionClosed
 
-from adaptive_pkg.errors import ExchangeError
+from adaptive_pkg.errors import ExchangeError, RateLimitError
 from adaptive_pkg.exchange.backoff import ConnectBudget
 from adaptive_pkg.exchange.dialer import Connect, Dialer, Probe
 from adaptive_pkg.exchange.events import Answer, Event, ServerShutdown, parse_message
 from adaptive_pkg.exchange.feed import Feed
 from adaptive_pkg.exchange.inbox import Inbox
+from adaptive_pkg.exchange.limiter import AdaptiveRateLimiter
 from adaptive_pkg.exchange.link import LinkState, LinkStats, Loss, StateChange
 from adaptive_pkg.exchange.outbox import Outbox
 from adaptive_pkg.exchange.repair import Backfill, GapRepair
@@ -59,6 +60,7 @@ class ResilientWebSocket:
         connect: opens a connection to a URL; by default one of the `websockets` library.
         probe: whether the venue answers at all, asked while waiting; by default a TCP connection.
         budget: connection attempts of this address, shared between sockets.
+        limiter: the one of the address's REST requests: a ban of those holds for connections as well.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class ResilientWebSocket:
         connect: Connect | None = None,
         probe: Probe | None = None,
         budget: ConnectBudget | None = None,
+        limiter: AdaptiveRateLimiter | None = None,
     ):
         self.url = url
         self.settings = settings = settings or StreamSettings()
@@ -85,7 +88,7 @@ class ResilientWebSocket:
         self._now_ms = now_ms
         budget = budget or ConnectBudget(settings.connects, settings.connects_window_seconds)
         self._dialer = Dialer(
-            url, settings, rng or random.Random(), budget, connect, probe, lambda: now_ms() / 1000
+            url, settings, rng or random.Random(), budget, connect, probe, lambda: now_ms() / 1000, limiter
         )
         self._inbox = Inbox(settings.buffer_messages)
         self._repair = GapRepair(self.feed, self._inbox, self.stats, backfill, self._pass_on)
@@ -94,6 +97,7 @@ class ResilientWebSocket:
         self._main: asyncio.Task[None] | None = None
         self._closing = False
         self._broken = 0
+        self._look_at = 0.0
         for stream in streams:
             self.subscribe(stream)
 
@@ -188,7 +192,12 @@ class ResilientWebSocket:
         repairing = asyncio.create_task(self._repair.run(), name=f"repair {self.url}")
         try:
             while True:
-                await self._dialer.turn()
+                try:
+                    await self._dialer.turn()
+                except RateLimitError as error:  # closed: there is nothing left to wait for
+                    self._inbox.close()
+                    self._change(LinkState.CLOSED, str(error))
+                    return
                 at_once = await self._connect_and_serve()
                 if not at_once:
                     await self._dialer.pause()
@@ -296,6 +305,9 @@ class ResilientWebSocket:
                 self._lose(Loss("refused by the venue", message.error))
             return None
         self._pass_on(self.feed.offer(message, now, self._inbox.room))
+        if now >= self._look_at:
+            self._look_at = now + self.settings.quiet_seconds
+            self.feed.look(now, message.at_ms or self._now_ms())
         if self.feed.has_gaps:
             self._repair.wake.set()
         return None

@@ -97,7 +97,11 @@ class StreamSettings(Settings):
     connects: int = param(300, 1, 100_000, doc="connection attempts the venue allows an address ...")
     connects_window_seconds: float = param(300.0, 0.1, 86400.0, doc="... in any stretch of this length")
     messages_per_second: float = param(
-        4.0, 0.1, 1000.0, doc="messages we send a second; the venue allows 5, pings and pongs included"
+        2.5,
+        0.1,
+        1000.0,
+        doc="messages we send a second; the venue allows 5, and counts a keepalive ping and an answered "
+        "one that may fall into the same second",
     )
     buffer_messages: int = param(
         1000,

@@ -1,5 +1,6 @@
 """A synthetic market with known regimes, and a loopback venue that speaks Binance's REST and WebSocket.
 
+replay     the path of prices inside a candle, and the spread
 market     candles from a plan and a seed, the regime known at each of them
 candles    freqtrade's feather folders: write them, list them, load slices
 tape       one pair's candles seen from a moment, nothing later
@@ -10,6 +11,7 @@ desk       one account's signed endpoints
 limits     weights, 429 and bans
 service    every REST answer, without a socket
 streams    market streams made from the tape; sessions: one client's connection
+api_sessions  a connection to the WebSocket API, which tells an account its own events
 faults     what goes wrong, where and when
 front      all of that behind one port
 venue      the thread it runs in

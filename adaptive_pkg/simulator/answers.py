@@ -13,6 +13,7 @@ from adaptive_pkg.errors import DataError, SettingsError
 from adaptive_pkg.simulator.book import best_prices, book_sides, levels_of
 from adaptive_pkg.simulator.candles import Book, CandleStore
 from adaptive_pkg.simulator.markets import Market, exchange_info, market_of
+from adaptive_pkg.simulator.replay import USUAL, Replay
 from adaptive_pkg.simulator.tape import DAY_MS, HOUR_MS, Day, Tape
 from adaptive_pkg.simulator.trades import last_id, trade_row, trades_from
 from adaptive_pkg.simulator.wire import BinanceError, integer_of, kline_row, plain, stepped, text_of
@@ -42,14 +43,17 @@ class Answers:
         pairs: tuple[str, ...],
         book: Book,
         rate_limits: list[dict[str, Any]] | None = None,
+        replay: Replay = USUAL,
     ):
         self._book = book
         self._store = store
         self._rate_limits = rate_limits
-        tapes = {pair: Tape(store, pair) for pair in pairs}
+        tapes = {pair: Tape(store, pair, replay.path) for pair in pairs}
         self._listings = {
             listing.market.symbol: listing
-            for listing in (Listing(market_of(pair, tape), tape) for pair, tape in tapes.items())
+            for listing in (
+                Listing(market_of(pair, tape, replay.spread), tape) for pair, tape in tapes.items()
+            )
         }
 
     @property
@@ -219,7 +223,7 @@ class Answers:
         return price
 
     def _book_ticker(self, item: Listing, price: float) -> dict[str, Any]:
-        bid, ask = best_prices(price, item.market.tick)
+        bid, ask = best_prices(price, item.market.tick, item.market.spread)
         amount = stepped(max(1000 / price, item.market.lot), item.market.lot)
         return {
             "symbol": item.market.symbol,

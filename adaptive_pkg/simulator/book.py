@@ -7,18 +7,21 @@ from decimal import Decimal
 import numpy as np
 
 from adaptive_pkg.simulator.markets import Market
+from adaptive_pkg.simulator.replay import SPREAD
 from adaptive_pkg.simulator.tape import Day
 from adaptive_pkg.simulator.wire import stepped
 
-SPREAD = 2e-4  # distance of best bid and ask, relative to the price; at least two ticks
 LEVEL_GAP = 1e-4  # distance of one book level from the next
 LEVEL_SHARE = 0.002  # value resting on the first level, relative to the traded value of an hour
 LEVELS = 1000  # deeper than this no market order reaches
 
 
-def best_prices(price: float, tick: float) -> tuple[float, float]:
-    """Best bid and ask round a last price, on the tick grid."""
-    half = max(price * SPREAD / 2, tick)
+def best_prices(price: float, tick: float, spread: float = SPREAD) -> tuple[float, float]:
+    """Best bid and ask round a last price, on the tick grid; both at that price without a spread."""
+    if not spread:
+        price = max(round(price / tick), 1) * tick
+        return price, price
+    half = max(price * spread / 2, tick)
     bid = max(np.floor((price - half) / tick + 1e-9), 1) * tick
     ask = np.ceil((price + half) / tick - 1e-9) * tick
     return float(bid), float(ask)
@@ -32,7 +35,7 @@ def book_sides(
     Args:
         day: the last 24 hours, whose traded value sets the amounts; None: a market nobody trades.
     """
-    bid, ask = best_prices(price, market.tick)
+    bid, ask = best_prices(price, market.tick, market.spread)
     gap = max(round(price * LEVEL_GAP / market.tick), 1) * market.tick
     steps = np.arange(limit)
     hour_value = max(day.quote_volume / 24, 1000.0) if day else 1000.0

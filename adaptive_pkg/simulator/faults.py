@@ -140,6 +140,11 @@ class Chaos:
         if self._began_ms is None:
             self._began_ms = now_ms
 
+    @property
+    def began_ms(self) -> int | None:
+        """The moment from which `from` and `to` count; None before the venue has started."""
+        return self._began_ms
+
     def add(self, fault: Fault) -> int:
         """One more fault; its number, for `remove`."""
         number, self._next = self._next, self._next + 1

@@ -14,6 +14,8 @@ from typing import Any
 
 from aiohttp import web
 
+from adaptive_pkg.simulator.api_sessions import ApiSession
+from adaptive_pkg.simulator.desk import Desk
 from adaptive_pkg.simulator.faults import Chaos, Fault, FaultKind
 from adaptive_pkg.simulator.limits import LimitedError
 from adaptive_pkg.simulator.service import Ask, Reply, Service
@@ -23,15 +25,25 @@ from adaptive_pkg.simulator.streams import Source, source_of
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.02  # how often time is looked at
+API_PATH = "/ws-api/v3"
 
 
 class Front:
     """Serves a `Service` on one address. Everything here belongs to the loop that runs it."""
 
-    def __init__(self, service: Service, clock: Callable[[], int], chaos: Chaos, requests: Counter[str]):
-        self.sessions: dict[Session, dict[str, Callable[[dict[str, Any]], None]]] = {}
+    def __init__(
+        self,
+        service: Service,
+        clock: Callable[[], int],
+        chaos: Chaos,
+        requests: Counter[str],
+        witness: Callable[[str], None] | None = None,
+    ):
+        # account's streams by session: whose it is, and what ends it
+        self.sessions: dict[Session, dict[str, tuple[Desk, Callable[[], None]]]] = {}
         self._service, self._clock, self._chaos = service, clock, chaos
         self._requests = requests
+        self._witness = witness or (lambda event: None)
         self._runner: web.AppRunner | None = None
         self._site: web.TCPSite | None = None
         self._port = 0
@@ -71,6 +83,7 @@ class Front:
         elif not down and not self._site:
             await self._listen(self._port)
         self._service.advance(now_ms)
+        self._expire(now_ms)
         for session in list(self.sessions):
             await session.pump(now_ms)
 
@@ -117,7 +130,9 @@ class Front:
             body,
             request.headers.get("X-MBX-APIKEY"),
         )
+        self._witness(where)
         reply = self._service.answer(ask, now_ms, self._chaos.skew_ms(now_ms))
+        self._witness(f"{where} done")
         if reset:
             return _abort(request)
         if failing:
@@ -164,7 +179,7 @@ class Front:
         names = [name for name in request.query.get("streams", "").split("/") if name]
         if path.startswith("/ws/"):
             names = [name for name in path.removeprefix("/ws/").split("/") if name]
-        elif path not in ("/ws", "/stream"):
+        elif path not in ("/ws", "/stream", API_PATH):
             return _response(Reply({"code": -5000, "msg": f"Path {path} is invalid"}, 404))
         try:
             if limits:
@@ -174,40 +189,77 @@ class Front:
         socket = web.WebSocketResponse(autoping=False, autoclose=True, compress=False, timeout=0.5)
         await socket.prepare(request)
         assert request.transport is not None
-        session = Session(
-            socket,
-            request.transport,
-            combined=path == "/stream",
-            open_stream=lambda stream: self._open_stream(session, stream),
-            clock=self._clock,
-            chaos=self._chaos,
-        )
+        session = self._session(socket, request.transport, path)
         self.sessions[session] = {}
         try:
             session.subscribe(names)
             await session.serve()
         finally:
-            for name, listener in self.sessions.pop(session).items():
-                for desk in self._service.desks.values():
-                    with contextlib.suppress(ValueError):
-                        desk.listeners.remove(listener)
-                logger.debug("loopback venue: stream %s left", name)
+            if isinstance(session, ApiSession):
+                session.close_subscriptions()
+            for stream in list(self.sessions[session]):
+                self._part(session, stream)
+            del self.sessions[session]
         return socket
+
+    def _session(self, socket: web.WebSocketResponse, transport: asyncio.Transport, path: str) -> Session:
+        if path == API_PATH:
+            return ApiSession(
+                self._service,
+                lambda: self._chaos.skew_ms(self._clock()),
+                _listen,
+                socket,
+                transport,
+                clock=self._clock,
+                chaos=self._chaos,
+            )
+        session = Session(
+            socket,
+            transport,
+            combined=path == "/stream",
+            open_stream=lambda stream: self._open_stream(session, stream),
+            clock=self._clock,
+            chaos=self._chaos,
+        )
+        return session
 
     def _open_stream(self, session: Session, stream: str) -> Source | None:
         """A market stream's source; an account's stream is joined instead."""
         for desk in self._service.desks.values():
             if desk.owns(stream, self._clock()):
-                listener = partial(self._tell, session, stream)
-                desk.listeners.append(listener)
-                self.sessions[session][stream] = listener
+                end = _listen(desk, partial(self._tell, session, stream))
+                self.sessions[session][stream] = desk, end
                 return None
         return source_of(stream, self._service.spot.listings)
+
+    def _expire(self, now_ms: int) -> None:
+        """An account's stream ends when its key does, and says so."""
+        for session, joined in self.sessions.items():
+            for stream, (desk, _) in list(joined.items()):
+                if not desk.owns(stream, now_ms):
+                    session.tell(stream, {"e": "listenKeyExpired", "E": now_ms, "listenKey": stream})
+                    self._part(session, stream)
+
+    def _part(self, session: Session, stream: str) -> None:
+        _, end = self.sessions[session].pop(stream)
+        end()
+        logger.debug("loopback venue: stream %s left", stream)
 
     @staticmethod
     def _tell(session: Session, stream: str, message: dict[str, Any]) -> None:
         if stream in session.streams:
             session.tell(stream, message)
+
+
+def _listen(desk: Desk, listener: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
+    """Hear an account's events; gives what ends that."""
+    desk.listeners.append(listener)
+
+    def end() -> None:
+        with contextlib.suppress(ValueError):
+            desk.listeners.remove(listener)
+
+    return end
 
 
 def _response(reply: Reply, text: str | None = None) -> web.Response:

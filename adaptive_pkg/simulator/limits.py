@@ -1,4 +1,4 @@
-"""How much one address may ask, and what happens to one that asks for more.
+"""How much one address and its accounts may ask, and what happens to one that asks for more.
 
 Windows are fixed stretches of the venue's clock. A request above a limit gets 429 and Retry-After; an address
 that goes on before that time is over is banned (418), for 2 minutes the first time, three times as long
@@ -92,10 +92,7 @@ class Limits:
         self._weight = _Window(MINUTE_MS, plan.weight_per_minute)
         self._raw = _Window(5 * MINUTE_MS, plan.raw_per_5min)
         self._connects = _Window(5 * MINUTE_MS, plan.connects_per_5min)
-        self._orders = {
-            "10S": _Window(10_000, plan.orders_per_10s),
-            "1D": _Window(86_400_000, plan.orders_per_day),
-        }
+        self._orders: dict[str, dict[str, _Window]] = {}  # account → windows
         self._quiet_until_ms = self._banned_until_ms = 0
         self._strikes = 0
 
@@ -108,9 +105,13 @@ class Limits:
         if not within_raw:
             self.refuse(now_ms, self._raw.seconds_left(now_ms), "raw")
 
-    def take_order(self, now_ms: int) -> None:
-        """Count one order. Raises LimitedError (-1015) where it is refused."""
-        for window in self._orders.values():
+    def give_back(self, now_ms: int, weight: int) -> None:
+        """A request of this very moment weighs nothing after all."""
+        self._weight.add(now_ms, -weight)
+
+    def take_order(self, now_ms: int, account: str = "") -> None:
+        """Count one order of an account. Raises LimitedError (-1015) where it is refused."""
+        for window in self._orders_of(account).values():
             if not window.add(now_ms, 1):
                 seconds = window.seconds_left(now_ms)
                 self.violations["orders"] += 1
@@ -122,8 +123,10 @@ class Limits:
     def connect(self, now_ms: int) -> None:
         """Count one WebSocket handshake, which weighs 2. Raises LimitedError where it is refused."""
         self._refuse_while_closed(now_ms)
-        self._weight.add(now_ms, 2)
-        if not self._connects.add(now_ms, 1):
+        within_connects = self._connects.add(now_ms, 1)
+        if not self._weight.add(now_ms, 2):
+            self.refuse(now_ms, self._weight.seconds_left(now_ms), "weight")
+        if not within_connects:
             self.refuse(now_ms, self._connects.seconds_left(now_ms), "connects")
 
     def refuse(self, now_ms: int, seconds: int, reason: str | None = None) -> None:
@@ -142,14 +145,24 @@ class Limits:
         self._banned_until_ms = now_ms + min(seconds * 1000, LONGEST_BAN_MS)
         self._raise_banned(now_ms)
 
-    def headers(self, now_ms: int, with_orders: bool = False) -> dict[str, str]:
-        """Use so far, as every answer reports it; answers to orders report orders too."""
+    def headers(self, now_ms: int, orders_of: str | None = None) -> dict[str, str]:
+        """Use so far, as every answer reports it; answers to an account's orders report its orders too."""
         used = str(self._weight.used(now_ms))
         found = {"X-MBX-USED-WEIGHT": used, "X-MBX-USED-WEIGHT-1M": used}
-        if with_orders:
-            orders = self._orders.items()
+        if orders_of is not None:
+            orders = self._orders_of(orders_of).items()
             found |= {f"X-MBX-ORDER-COUNT-{name}": str(window.used(now_ms)) for name, window in orders}
         return found
+
+    def _orders_of(self, account: str) -> dict[str, _Window]:
+        """Windows of the ORDERS limits, which belong to an account; all others belong to the address."""
+        if account not in self._orders:
+            plan = self.plan
+            self._orders[account] = {
+                "10S": _Window(10_000, plan.orders_per_10s),
+                "1D": _Window(86_400_000, plan.orders_per_day),
+            }
+        return self._orders[account]
 
     def _refuse_while_closed(self, now_ms: int) -> None:
         banned = now_ms < self._banned_until_ms

@@ -10,6 +10,7 @@ import numpy as np
 
 from adaptive_pkg.errors import VenueError
 from adaptive_pkg.simulator.candles import Book, book_of
+from adaptive_pkg.simulator.replay import SPREAD
 from adaptive_pkg.simulator.tape import CLOSE, Tape
 
 PERPETUAL_DELIVERY_MS = 4_133_404_800_000  # what Binance writes for "never"
@@ -46,6 +47,7 @@ class Market:
     tick: float
     lot: float
     listed_ms: int
+    spread: float = SPREAD
 
     @property
     def symbol(self) -> str:
@@ -57,7 +59,7 @@ class Market:
         return book_of(self.pair)
 
 
-def market_of(pair: str, tape: Tape) -> Market:
+def market_of(pair: str, tape: Tape, spread: float = SPREAD) -> Market:
     """Describe a pair, with steps that suit its prices.
 
     The tick leaves five digits at the lowest prices of the history, so that old candles are not coarsened
@@ -78,7 +80,7 @@ def market_of(pair: str, tape: Tape) -> Market:
         listed = int(tape.finest.opened_ms[0])
     tick = min(max(10.0 ** (math.floor(math.log10(low)) - 4), 1e-8), 0.01)
     lot = min(max(10.0 ** (-math.floor(math.log10(last)) - 1), 1e-8), 1.0)
-    return Market(pair, base, quote, settle or None, tick, lot, listed)
+    return Market(pair, base, quote, settle or None, tick, lot, listed, spread)
 
 
 def exchange_info(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import ccxt
+import ccxt.pro
 
 from adaptive_pkg.errors import VenueError
 
@@ -34,9 +34,7 @@ def overlay(url: str, config: Mapping[str, Any]) -> dict[str, Any]:
         raise VenueError(
             f"exchange.name: {name!r} cannot run offline; the loopback venue speaks binance only"
         )
-    addresses = {key: url + urlsplit(address).path for key, address in ccxt.binance().urls["api"].items()}
-    streams = url.replace("http", "ws", 1) + "/ws"
-    addresses["ws"] = {"spot": streams, "linear": streams, "ws-api": {"spot": f"{streams}-api/v3"}}
+    addresses = _moved(ccxt.pro.binance().urls["api"], url)
     merged: dict[str, Any] = {"name": name, "enable_ws": False, "only_from_ccxt": True}
     for client in _CLIENTS:
         own = exchange.get(client) or {}
@@ -46,6 +44,20 @@ def overlay(url: str, config: Mapping[str, Any]) -> dict[str, Any]:
             merged[client] = {"urls": {"api": addresses}, "enableRateLimit": False, **proxies}
     silenced = {block: {"enabled": False} for block in _MESSENGERS if config.get(block)}
     return {"dry_run": True, "exchange": merged, **silenced}
+
+
+def _moved(addresses: Mapping[str, Any], url: str) -> dict[str, Any]:
+    """Addresses, however deep they lie, with the venue's scheme and host."""
+    venue = urlsplit(url)
+    moved: dict[str, Any] = {}
+    for key, address in addresses.items():
+        if isinstance(address, Mapping):
+            moved[key] = _moved(address, url)
+        else:
+            parts = urlsplit(address)
+            scheme = "ws" if parts.scheme == "wss" else venue.scheme
+            moved[key] = f"{scheme}://{venue.netloc}{parts.path}"
+    return moved
 
 
 def live_overlay(url: str, config: Mapping[str, Any], key: str, secret: str) -> dict[str, Any]:

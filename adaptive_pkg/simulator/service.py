@@ -18,8 +18,9 @@ from adaptive_pkg.simulator.desk import SIGNED, WITH_KEY, Desk
 from adaptive_pkg.simulator.limits import LimitedError, LimitPlan, Limits
 from adaptive_pkg.simulator.markets import PERPETUAL_RATE_LIMITS
 from adaptive_pkg.simulator.matching import Terms
+from adaptive_pkg.simulator.replay import USUAL, Replay
 from adaptive_pkg.simulator.signatures import check_key, check_signature, check_time
-from adaptive_pkg.simulator.weights import places_order, weight_of
+from adaptive_pkg.simulator.weights import is_free_if_done, places_order, weight_of
 from adaptive_pkg.simulator.wire import BinanceError
 
 logger = logging.getLogger(__name__)
@@ -104,11 +105,14 @@ class Service:
         pairs: tuple[str, ...],
         accounts: Accounts | None = None,
         limits: LimitPlan | None = None,
+        replay: Replay = USUAL,
     ):
         accounts = accounts or Accounts()
         rows = limits.rows() if limits else None
-        spot = Answers(store, tuple(p for p in pairs if book_of(p) is Book.SPOT), Book.SPOT, rows)
-        perpetual = Answers(store, tuple(p for p in pairs if book_of(p) is Book.FUTURES), Book.FUTURES)
+        spot = Answers(store, tuple(p for p in pairs if book_of(p) is Book.SPOT), Book.SPOT, rows, replay)
+        perpetual = Answers(
+            store, tuple(p for p in pairs if book_of(p) is Book.FUTURES), Book.FUTURES, None, replay
+        )
         self.spot = spot
         self.limits = Limits(limits) if limits else None
         self.perpetual_limits = None
@@ -136,6 +140,22 @@ class Service:
         for desk in self.desks.values():
             desk.matching.advance(now_ms)
 
+    def signed_in(self, params: Mapping[str, str], now_ms: int) -> Desk:
+        """The account that signed these parameters of a WebSocket API request. Raises BinanceError.
+
+        Args:
+            now_ms: of the clock that judges timestamps.
+        """
+        signed = "&".join(f"{name}={params[name]}" for name in sorted(params) if name != "signature")
+        try:
+            key = check_key(self._keys, params.get("apiKey"))
+            check_signature(self._keys[key], f"{signed}&signature={params.get('signature', '')}", "")
+            check_time(params, now_ms)
+        except BinanceError as error:
+            self.refused[error.body["code"]] += 1
+            raise
+        return self.desks[key]
+
     def answer(self, ask: Ask, now_ms: int, skew_ms: int = 0) -> Reply:
         """Answer one request that arrives now.
 
@@ -144,10 +164,13 @@ class Service:
         """
         limits = self.limits_of(ask.path)
         orders = places_order(ask.method, ask.path)
+        weight = weight_of(ask.method, ask.path, ask.query)
         try:
             if limits:
-                limits.take(now_ms, weight_of(ask.method, ask.path, ask.query))
+                limits.take(now_ms, weight)
             body, status, headers = self._body(ask, now_ms, skew_ms), 200, {}
+            if limits and is_free_if_done(ask.method, ask.path):
+                limits.give_back(now_ms, weight)
         except LimitedError as error:
             body, status = error.body, error.status
             headers = {"Retry-After": str(error.retry_after_seconds)}
@@ -159,7 +182,8 @@ class Service:
             logger.error("loopback venue: %s %s → %s", ask.method, ask.path, error)
             body, status, headers = {"code": -1000, "msg": str(error)}, 500, {}
         if limits:
-            headers = headers | limits.headers(now_ms, with_orders=orders)
+            account = ask.api_key if orders and ask.api_key in self._keys else None
+            headers = headers | limits.headers(now_ms, account)
         return Reply(body, status, headers)
 
     def _body(self, ask: Ask, now_ms: int, skew_ms: int) -> Any:
@@ -184,5 +208,5 @@ class Service:
         desk = self.desks[key]
         desk.matching.advance(now_ms)
         if places_order(*route) and self.limits:
-            self.limits.take_order(now_ms)
+            self.limits.take_order(now_ms, key)
         return (SIGNED.get(route) or WITH_KEY[route])(desk, query, now_ms)

@@ -79,7 +79,7 @@ class Session:
                 if self._stalled_until is not None:
                     continue
                 answers_us = message.type is WSMsgType.PONG and self._waits_since is not None
-                if not answers_us and self._too_many():
+                if not answers_us and self._too_many(message.type):
                     logger.warning("loopback venue: a client sent more than 5 messages a second")
                     await self._close(WSCloseCode.POLICY_VIOLATION, "Too many requests")
                     return
@@ -162,7 +162,7 @@ class Session:
 
     # --- what the client says ---------------------------------------------------------------------------
 
-    def _too_many(self) -> bool:
+    def _too_many(self, kind: WSMsgType) -> bool:
         now = asyncio.get_running_loop().time()
         self._heard.append(now)
         while self._heard[0] <= now - 1.0:

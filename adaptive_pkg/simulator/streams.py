@@ -112,7 +112,7 @@ def _book_ticker(stream: str, listing: Listing) -> Source:
         price = listing.tape.price(until_ms)
         if price is None:
             return []
-        bid, ask = (stepped(side, market.tick) for side in best_prices(price, market.tick))
+        bid, ask = (stepped(side, market.tick) for side in best_prices(price, market.tick, market.spread))
         if said == (bid, ask):
             return []
         said = (bid, ask)

@@ -8,6 +8,7 @@ import numpy as np
 
 from adaptive_pkg.market.timeframes import resample, timeframe_hours
 from adaptive_pkg.simulator.candles import COLUMNS, CandleStore
+from adaptive_pkg.simulator.replay import STRAIGHT, CandlePath
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -47,11 +48,13 @@ class Tape:
     """Replays one pair. The finest candles on file give the price inside longer ones.
 
     Inside a candle the price runs open → low → high → close if it rises, open → high → low → close if it
-    falls, straight between them, reaching the extremes after a quarter and three quarters of its time.
+    falls, straight between them, reaching the extremes after a quarter and three quarters of its time, unless
+    another path is given.
     """
 
-    def __init__(self, store: CandleStore, pair: str):
+    def __init__(self, store: CandleStore, pair: str, path: CandlePath = STRAIGHT):
         self.pair = pair
+        self.path = path
         self._store = store
         self._files = store.timeframes.get(pair, ())
         self._series: dict[str, Series] = {}
@@ -142,7 +145,7 @@ class Tape:
             opened = series.opened_ms[rows.stop - 1]
             fraction = (now_ms - opened) / series.length_ms
             if fraction < 1:
-                values[-1] = partial_candle(values[-1], fraction)
+                values[-1] = partial_candle(values[-1], fraction, self.path)
         return series.opened_ms[first : rows.stop], values
 
     def _forming(self, opened_ms: int, now_ms: int) -> np.ndarray:
@@ -158,11 +161,11 @@ class Tape:
         )
 
 
-def partial_candle(candle: np.ndarray, fraction: float) -> np.ndarray:
+def partial_candle(candle: np.ndarray, fraction: float, path: CandlePath = STRAIGHT) -> np.ndarray:
     """A candle (open, high, low, close, volume) as it stood after `fraction` (0…1) of its time."""
     open_, high, low, close, volume = candle
-    path = [open_, low, high, close] if close >= open_ else [open_, high, low, close]
-    times = [0.0, 0.25, 0.75, 1.0]
-    price = float(np.interp(fraction, times, path))
-    seen = [price, *(point for time, point in zip(times, path, strict=True) if time <= fraction)]
+    extremes = (low, high) if path.falls_first(bool(close >= open_)) else (high, low)
+    points = [(open_, *extremes, close)[corner] for corner in path.corners]
+    price = float(np.interp(fraction, path.times, points))
+    seen = [price, *(point for time, point in zip(path.times, points, strict=True) if time <= fraction)]
     return np.array([open_, max(seen), min(seen), price, volume * fraction])

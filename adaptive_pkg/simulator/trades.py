@@ -23,8 +23,6 @@ _AT = np.concatenate(
         np.linspace(0.75, 1.0, 5),
     ]
 )
-_CORNERS = (0.0, 0.25, 0.75, 1.0)
-_WEIGHTS = np.array([np.interp(_AT, _CORNERS, np.eye(4)[corner]) for corner in range(4)])
 PER_CANDLE = len(_AT)
 
 
@@ -91,19 +89,21 @@ def _trades(
     series = tape.finest
     opened, values = series.opened_ms[rows], series.values[rows]
     times = _times(opened, series.length_ms)
-    rising = values[:, CLOSE] >= values[:, OPEN]
+    dips = tape.path.falls_first(values[:, CLOSE] >= values[:, OPEN])
     corners = np.column_stack(
         [
             values[:, OPEN],
-            np.where(rising, values[:, LOW], values[:, HIGH]),
-            np.where(rising, values[:, HIGH], values[:, LOW]),
+            np.where(dips, values[:, LOW], values[:, HIGH]),
+            np.where(dips, values[:, HIGH], values[:, LOW]),
             values[:, CLOSE],
         ]
     )
-    prices = np.maximum(np.round((corners @ _WEIGHTS) / tick), 1) * tick
+    prices = np.maximum(np.round((corners @ tape.path.weights(_AT)) / tick), 1) * tick
     amounts = np.maximum(np.floor(values[:, VOLUME] / PER_CANDLE / lot + 1e-9), 1) * lot
     ids = (np.arange(rows.start, rows.start + len(opened)) * PER_CANDLE)[:, None] + np.arange(PER_CANDLE)
-    falling = np.where(rising[:, None], (_AT < 0.25) | (_AT >= 0.75), (_AT >= 0.25) & (_AT < 0.75))
+    turn, back = tape.path.first[0], tape.path.second[0]
+    outer = np.less(_AT, turn) | np.greater_equal(_AT, back)  # before the first extreme or after the second
+    falling = np.where(dips[:, None], outer, ~outer)
     whole = (ids, times, prices, np.broadcast_to(amounts[:, None], times.shape), falling)
     keep = chosen(times)
     return Trades(*(array[keep] for array in whole))

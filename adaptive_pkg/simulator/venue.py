@@ -17,6 +17,7 @@ from adaptive_pkg.simulator.faults import Chaos, FaultPlan
 from adaptive_pkg.simulator.front import Front
 from adaptive_pkg.simulator.limits import LimitPlan
 from adaptive_pkg.simulator.overlay import live_overlay, overlay
+from adaptive_pkg.simulator.replay import USUAL, Replay
 from adaptive_pkg.simulator.service import Accounts, Service
 
 Clock = Callable[[], int]
@@ -41,6 +42,9 @@ class LoopbackVenue:
         limits: what an address may ask; None: anything.
         faults: what goes wrong, and when.
         port: 0: any that is free.
+        witness: called in the venue's thread when a request has come ("POST /api/v3/order") and when it has
+            been carried out but not yet answered ("POST /api/v3/order done").
+        replay: the path of prices inside a candle, and the spread.
 
     Attributes:
         requests: how often each path was asked for.
@@ -57,6 +61,8 @@ class LoopbackVenue:
         limits: LimitPlan | None = None,
         faults: FaultPlan | None = None,
         port: int = 0,
+        witness: Callable[[str], None] | None = None,
+        replay: Replay = USUAL,
     ):
         self.store = store
         self.pairs = tuple(dict.fromkeys([*store.pairs, *pairs]))
@@ -65,6 +71,8 @@ class LoopbackVenue:
         self._clock = clock
         self._accounts, self._limits = accounts, limits
         self._wanted_port = port
+        self._witness = witness
+        self._replay = replay
         self._port = 0
         self._service: Service | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -118,7 +126,7 @@ class LoopbackVenue:
         if self._thread:
             raise VenueError("the loopback venue is already running; stop it before starting it again")
         if self._service is None:
-            self._service = Service(self.store, self.pairs, self._accounts, self._limits)
+            self._service = Service(self.store, self.pairs, self._accounts, self._limits, self._replay)
         self.chaos.begin(self._clock())
         ready: list[BaseException | None] = []
         started = threading.Event()
@@ -160,7 +168,7 @@ class LoopbackVenue:
         loop = self._loop
         assert loop is not None
         asyncio.set_event_loop(loop)
-        front = Front(self.service, self._clock, self.chaos, self.requests)
+        front = Front(self.service, self._clock, self.chaos, self.requests, self._witness)
         try:
             self._port = loop.run_until_complete(front.open(self._wanted_port))
         except OSError as failure:

@@ -1,6 +1,7 @@
 """What each request costs: weight, and orders placed.
 
-Source: Binance's public API reference, "Market Data endpoints" to "Account endpoints", as of 2026.
+Source: Binance's public API reference, "Market Data endpoints" to "Account endpoints", as of 2026. Since
+April 2026 placing and cancelling orders weighs nothing where it succeeds.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ _PLAIN = {
 _DEPTH = ((100, 5), (500, 25), (1000, 50), (5000, 250))
 # (with one symbol, without any)
 _EACH = {"ticker/24hr": (2, 80), "ticker/price": (2, 4), "ticker/bookTicker": (2, 4), "openOrders": (6, 80)}
+_FREE_IF_DONE = {
+    ("POST", "/api/v3/order"),
+    ("DELETE", "/api/v3/order"),
+    ("DELETE", "/api/v3/openOrders"),
+}
 
 
 def weight_of(method: str, path: str, query: Mapping[str, str]) -> int:
@@ -41,6 +47,11 @@ def weight_of(method: str, path: str, query: Mapping[str, str]) -> int:
     if method == "GET" and name == "myTrades":
         return 5 if "orderId" in query else 20
     return _PLAIN.get(f"{method} {name}", 1)
+
+
+def is_free_if_done(method: str, path: str) -> bool:
+    """Whether a request's weight is given back when it has succeeded."""
+    return (method, path) in _FREE_IF_DONE
 
 
 def places_order(method: str, path: str) -> bool:

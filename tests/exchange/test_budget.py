@@ -251,6 +251,15 @@ def test_orders_have_windows_of_their_own():
     assert isinstance(machine.ask(0.0, Cost(1)), Grant)  # reading is still allowed
 
 
+def test_requests_are_limited_beside_their_weight():
+    rules = [weight_rule(1000), RateRule(RuleKind.REQUESTS, 300, 3)]
+    settings = LimiterSettings(latency_seconds=0, clock_error_seconds=0, burst_share=1.0)
+    machine = RequestBudget(rules, settings, 0.0, NOON)
+    assert drain(machine, 0.0) == 3
+    assert machine.ask(0.0, Cost(0)).until == pytest.approx(300.0, abs=60.01)  # weightless, yet a request
+    assert drain(machine, 300.1) == 3
+
+
 def test_new_limits_keep_what_was_used():
     machine = budget(100)
     assert drain(machine, 0.0) == 100

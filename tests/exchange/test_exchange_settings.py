@@ -3,6 +3,7 @@
 import pytest
 
 from adaptive_pkg.errors import SettingsError
+from adaptive_pkg.exchange.backoff import Pace
 from adaptive_pkg.settings.exchange import ExchangeSettings, LimiterSettings, StreamSettings
 from adaptive_pkg.settings.schema import parse
 
@@ -17,7 +18,17 @@ def test_the_values_are_those_that_were_asked_for():
         60.0,
     )
     assert (stream.buffer_messages, stream.connects, stream.connects_window_seconds) == (1000, 300, 300.0)
-    assert stream.messages_per_second < 5 and stream.life_seconds < 86_400
+    assert stream.life_seconds < 86_400
+
+
+def test_with_the_pings_of_both_sides_no_second_sees_more_than_five_messages():
+    pace, now, sent = Pace(StreamSettings().messages_per_second), 0.0, []
+    for _ in range(50):
+        now = pace.ready_at(now)
+        pace.note(now)
+        sent.append(now)
+    pings = 2  # ours, and the answer to the venue's
+    assert max(sum(end - 1 <= at <= end for at in sent) for end in sent) + pings <= 5
 
 
 @pytest.mark.parametrize(

@@ -100,3 +100,21 @@ def test_a_forgotten_stream_is_asked_for_no_more(feed):
     assert feed.offer(candle(1), 2.0, room=9) == [] and feed.open_gaps == []  # was still under way
     feed.watch(BTC)
     assert len(feed.offer(candle(7), 3.0, room=9)) == 1
+
+
+def test_a_stream_that_falls_silent_while_others_speak_is_caught_up(feed):
+    feed.watch(ETH, resume=0)
+    for number in range(1, 4):
+        feed.offer(candle(number, ETH), number * 60.0, room=9)
+    silence_ms = round(StreamSettings().silence_seconds * 1000)
+    feed.look(200.0, 4 * STEP + silence_ms - 1)
+    (gap,) = feed.due(200.0, 9, 4)  # at once: it has been missing for long enough
+    assert (gap.stream, gap.first, gap.last) == (BTC, STEP, 2 * STEP)
+    feed.failed(gap, 200.0)
+    feed.look(201.0, 4 * STEP + silence_ms)
+    assert feed.next_due() == 201.0  # after the pause, not at once again
+    assert [gap.last for gap in feed.open_gaps] == [3 * STEP]
+    trades = Feed(StreamSettings())
+    trades.watch(TRADES, resume=5)
+    trades.look(0.0, 10**15)
+    assert not trades.has_gaps  # no clock tells that there was a trade

@@ -188,6 +188,21 @@ def test_after_a_ban_nothing_is_sent(make_venue, make_gateway):
     assert gateway.status().limiter.bans == 1
 
 
+def test_a_ban_holds_for_the_stream_as_well(make_venue, make_gateway):
+    """A socket that comes back during a ban would be one more violation, and lengthen the ban."""
+    venue = make_venue(Fault(FaultKind.BAN, "GET /api/v3/depth", seconds=3600))
+    gateway = make_gateway(venue)
+    gateway.watch(PAIRS)
+    wait_until(lambda: is_fresh(gateway) and gateway.status().clock is not None)
+    with pytest.raises(ExchangeError):
+        gateway.read_market("BTC/USDT")
+    number = venue.chaos.add(Fault(FaultKind.RESET, "ws *"))
+    wait_until(lambda: not is_fresh(gateway))
+    venue.chaos.remove(number)
+    time.sleep(0.5)  # several pauses of the socket
+    assert venue.violations == {} and venue.service.limits.bans == 1
+
+
 def test_a_venue_that_was_away_is_found_again(make_venue, make_gateway):
     gateway = make_gateway(make_venue(Fault(FaultKind.RESTART, start=60, end=120)))  # from 1 s to 2 s of ours
     gateway.watch(PAIRS)

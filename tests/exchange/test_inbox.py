@@ -87,3 +87,30 @@ def test_a_message_that_waited_too_long_is_handed_back():
     text = asyncio.run(outbox.next_message(expired.append, lambda: 11.0))
     assert (text, [loss.what for loss in expired]) == ("new", ["old"])
     assert outbox.sent(text, 11.0)
+
+
+def test_what_is_put_while_another_message_leaves_is_neither_lost_nor_sent_twice():
+    """The classic defect: the buffer is replaced while a message of it is being sent."""
+    outbox, sent = Outbox(StreamSettings(messages_per_second=1000.0)), []
+
+    class Connection:
+        async def send(self, text):
+            if text == "first":
+                outbox.put("third", asyncio.get_running_loop().time())
+            await asyncio.sleep(0)
+            sent.append(text)
+
+    async def scenario():
+        now = asyncio.get_running_loop().time()
+        outbox.put("first", now)
+        outbox.put("second", now)
+        sending = asyncio.create_task(outbox.send_through(Connection(), pytest.fail))
+        async with asyncio.timeout(2):
+            while len(sent) < 3:
+                await asyncio.sleep(0.001)
+        await asyncio.sleep(0.01)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        assert sent == ["first", "second", "third"]
+
+    asyncio.run(scenario())

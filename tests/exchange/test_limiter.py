@@ -254,6 +254,46 @@ def test_nobody_is_held_up_by_one_who_waits(virtual_loop):
     virtual_loop.run_until_complete(scenario())
 
 
+def test_a_429_can_be_reported_where_no_event_loop_runs(manual_clock):
+    """The classic defect: the handler of a refusal needs a running loop, and fails in a thread."""
+    gate = limiter(manual_clock.clock())
+    grants = [gate.try_acquire() for _ in range(3)]
+    failures = []
+
+    def report(grant):
+        try:
+            gate.answered(grant, 429, {"Retry-After": "30"})
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=report, args=(grant,)) for grant in grants]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert failures == [] and gate.status().refusals == 3
+    assert gate.status().blocked_seconds == pytest.approx(30.0)
+    assert gate.try_acquire() is None
+
+
+def test_after_a_wait_every_window_is_looked_at_again(virtual_loop):
+    """The classic defect: who waited for one limit leaves although another is full by then."""
+
+    async def scenario():
+        rules = [RateRule(RuleKind.WEIGHT, 60, 10), RateRule(RuleKind.ORDERS, 10, 2)]
+        gate, left = AdaptiveRateLimiter(rules, EXACT, Clock(virtual_loop.time, lambda: WALL)), []
+
+        async def order():
+            await gate.acquire(weight=4, orders=1)
+            left.append(virtual_loop.time())
+
+        await asyncio.gather(*(order() for _ in range(6)))
+        for window, most in ((10, 2), (60, 2)):
+            assert max(sum(0 <= end - at < window for at in left) for end in left) <= most
+
+    virtual_loop.run_until_complete(scenario())
+
+
 def test_limits_come_from_the_venue(manual_clock):
     info = {
         "rateLimits": [

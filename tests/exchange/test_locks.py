@@ -62,6 +62,32 @@ def test_opposite_orders_are_refused_at_once_instead_of_hanging(locks):
     assert locks.holders() == []
 
 
+def test_two_threads_that_ask_in_opposite_orders_never_wait_for_each_other(locks):
+    """The classic defect: each holds what the other wants, for ever."""
+    both_hold, raised = threading.Barrier(2, timeout=5), {}
+
+    def work(name, first, second):
+        with locks.hold(first):
+            both_hold.wait()
+            try:
+                with locks.hold(second):
+                    pass
+            except LockOrderError as error:
+                raised[name] = error
+
+    threads = [
+        threading.Thread(target=work, args=("up", BTC, ETH)),
+        threading.Thread(target=work, args=("down", ETH, BTC)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(3)  # less than the timeout of a lock
+        assert not thread.is_alive()
+    assert list(raised) == ["down"]  # refused at once, so the other got what it waited for
+    assert locks.holders() == [] and locks.statistics()[LockKind.POSITION].timeouts == 0
+
+
 def test_several_locks_are_taken_in_the_fixed_order_whatever_order_they_are_named_in(locks):
     assert locks.hold(BALANCE, ETH, TRADE, BTC).names == (TRADE, BTC, ETH, BALANCE)
 

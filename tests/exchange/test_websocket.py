@@ -12,6 +12,7 @@ import pytest
 from adaptive_pkg.errors import ExchangeError
 from adaptive_pkg.exchange.backoff import ConnectBudget
 from adaptive_pkg.exchange.dialer import tcp_probe
+from adaptive_pkg.exchange.limiter import AdaptiveRateLimiter
 from adaptive_pkg.exchange.link import LinkState
 from adaptive_pkg.exchange.websocket import ResilientWebSocket
 
@@ -54,7 +55,7 @@ class Desk:
 
     @property
     def closed(self):
-        return [event.key // STEP_MS for event in self.events if event.final]
+        return [event.key // STEP_MS for event in self.events if event.final and event.stream == STREAM]
 
     @property
     def reasons(self):
@@ -169,6 +170,61 @@ def test_a_venue_that_answers_pings_but_says_nothing_is_left_too(make_venue, fas
             await desk.more(3)
         desk.assert_whole()
         assert desk.reasons[0] == "silent for 0.6 s"
+
+    play(scenario)
+
+
+def test_one_stream_that_falls_silent_while_another_speaks_loses_no_candle(make_venue, fast_settings):
+    async def scenario():
+        streams = (STREAM, "ethusdt@bookTicker")
+        async with make_venue() as venue, Desk(venue, fast_settings, streams=streams) as desk:
+            await desk.more(2)
+            venue.silent = True
+            count, number = len(desk.closed), 0
+            async with asyncio.timeout(5):
+                while len(desk.closed) < count + 30:
+                    number += 1
+                    await venue.say(json.dumps({"u": number, "s": "ETHUSDT", "b": "1", "a": "2"}))
+                    await asyncio.sleep(0.01)
+            assert desk.reasons == []  # the connection itself is well
+        desk.assert_whole()
+        assert sum(event.backfilled for event in desk.events) >= 29
+
+    play(scenario)
+
+
+def test_an_outage_is_told_once_and_its_end_once(make_venue, fast_settings, caplog):
+    async def scenario():
+        async with make_venue() as venue, Desk(venue, fast_settings) as desk:
+            await desk.more(1)
+            for _ in range(2):
+                venue.rest_fails = 5
+                await venue.down()
+                await asyncio.sleep(0.1)
+                await venue.up()
+                await desk.until(lambda: not venue.rest_fails and not desk.stream.feed.open_gaps)
+            assert desk.stream.stats.backfill_failures == 10
+
+    with caplog.at_level(logging.INFO):
+        play(scenario)
+    told = [record.levelname for record in caplog.records if "backfill" in record.getMessage()]
+    assert told == ["WARNING", "INFO"] * 2
+
+
+def test_nothing_piles_up_over_many_connections(make_venue, fast_settings):
+    """The classic defect: a heartbeat loop per connection, of which none ever ends."""
+
+    async def scenario():
+        async with make_venue() as venue, Desk(venue, fast_settings) as desk:
+            tasks = set()
+            for _ in range(8):
+                await desk.live()
+                await desk.more(1)
+                tasks.add(len(asyncio.all_tasks()))
+                venue.reset()
+                await desk.until(lambda: desk.stream.state is not LinkState.LIVE)
+            assert desk.stream.stats.connections >= 8
+            assert max(tasks) - min(tasks) <= 2  # a goodbye or a backfill under way
 
     play(scenario)
 
@@ -439,6 +495,55 @@ def test_a_refused_handshake_is_retried_and_its_retry_after_honoured(make_venue,
                 await desk.live()
             assert venue.connects[1] - venue.connects[0] >= 1.0
             assert "429" in desk.reasons[0]
+
+    play(scenario)
+
+
+def test_a_ban_of_the_addresss_rest_requests_holds_for_connections_too(make_venue, fast_settings):
+    async def scenario():
+        limiter = AdaptiveRateLimiter()
+        async with make_venue() as venue, Desk(venue, fast_settings, limiter=limiter) as desk:
+            await desk.more(1)
+            assert limiter.status().granted == 1  # a handshake has weight as well
+            limiter.answered(await limiter.acquire(), 418, {"Retry-After": "1"})
+            banned = asyncio.get_running_loop().time()
+            venue.reset()
+            await desk.until(lambda: desk.stream.state is LinkState.WAITING)
+            for _ in range(10):
+                await asyncio.sleep(0.05)
+                desk.stream.nudge()
+            assert len(venue.connects) == 1
+            await desk.live()
+            assert venue.connects[1] - banned >= 1.0
+            await desk.more(2)
+        desk.assert_whole()
+
+    play(scenario)
+
+
+def test_a_ban_met_at_the_handshake_holds_for_rest_requests_too(make_venue, fast_settings):
+    async def scenario():
+        limiter = AdaptiveRateLimiter()
+        async with make_venue() as venue:
+            venue.refuse_with = (418, {"Retry-After": "60"})
+            async with Desk(venue, fast_settings, limiter=limiter) as desk:
+                await desk.until(lambda: desk.reasons)
+                status = limiter.status()
+                assert status.bans == 1 and 59 < status.blocked_seconds <= 60
+                assert limiter.try_acquire() is None
+
+    play(scenario)
+
+
+def test_with_a_closed_limiter_the_stream_ends_instead_of_waiting_for_ever(make_venue, fast_settings):
+    async def scenario():
+        limiter = AdaptiveRateLimiter()
+        async with make_venue() as venue:
+            limiter.close()
+            async with Desk(venue, fast_settings, limiter=limiter) as desk:
+                await desk.until(lambda: desk.stream.state is LinkState.CLOSED)
+                await asyncio.wait_for(asyncio.shield(desk._task), 1)  # its consumer is told as well
+            assert "closed" in desk.changes[-1].reason and venue.connects == []
 
     play(scenario)
 

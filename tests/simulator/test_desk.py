@@ -120,6 +120,40 @@ def test_every_answer_reports_the_weight_used_and_an_orders_answer_the_orders(cl
     assert client.last_response_headers["X-MBX-ORDER-COUNT-1D"] == "2"
 
 
+def test_an_order_weighs_nothing_unless_it_is_refused(client):
+    def used():
+        return int(client.last_response_headers["X-MBX-USED-WEIGHT-1M"])
+
+    client.load_markets()
+    client.fetch_time()
+    before = used()
+    order = client.create_order(PAIR, "limit", "buy", 2, 50.0)
+    client.cancel_order(order["id"], PAIR)
+    assert used() == before
+    with pytest.raises(ccxt.OrderNotFound):
+        client.cancel_order(order["id"], PAIR)
+    with pytest.raises(ccxt.InsufficientFunds):
+        client.create_order(PAIR, "limit", "buy", 10_000, 100.0)
+    assert used() == before + 2
+
+
+def test_two_bots_on_one_address_share_its_weight_but_not_their_orders(make_venue, make_client):
+    limits = LimitPlan(weight_per_minute=120, orders_per_10s=2)
+    venue = make_venue(accounts=Accounts({KEY: SECRET, "other": "o" * 64}), limits=limits)
+    ours, theirs = make_client(venue), make_client(venue, apiKey="other", secret="o" * 64)
+    ours.load_markets()
+    theirs.load_markets()
+    for client in (ours, ours, theirs):
+        client.create_order(PAIR, "market", "buy", 1)
+    assert theirs.last_response_headers["X-MBX-ORDER-COUNT-10S"] == "1"
+    with pytest.raises(ccxt.DDoSProtection, match="-1015"):
+        ours.create_order(PAIR, "market", "buy", 1)
+    ours.fetch_order_book(PAIR, limit=1000)
+    with pytest.raises(ccxt.DDoSProtection, match="429"):
+        theirs.fetch_order_book(PAIR, limit=1000)
+    assert venue.violations == {"orders": 1, "weight": 1}
+
+
 def test_a_client_that_goes_on_after_429_is_banned_and_served_again_afterwards(
     make_venue, make_client, clock
 ):

@@ -54,15 +54,34 @@ def test_going_on_after_a_429_brings_bans_that_grow_to_three_days():
 def test_orders_have_windows_of_their_own():
     limits = Limits(LimitPlan(orders_per_10s=2, orders_per_day=5))
     assert [status(limits.take_order, T0 + i)[0] for i in range(3)] == [200, 200, 429]
-    assert limits.headers(T0, with_orders=True)["X-MBX-ORDER-COUNT-10S"] == "3"
+    assert limits.headers(T0, "")["X-MBX-ORDER-COUNT-10S"] == "3"
     answers = [status(limits.take_order, T0 + 10_000 * i)[0] for i in range(1, 5)]
     assert answers == [200, 200, 200, 429]  # the day is full
     assert limits.violations["orders"] == 2
 
 
-def test_handshakes_are_counted():
+def test_orders_belong_to_an_account_and_all_else_to_the_address():
+    limits = Limits(LimitPlan(orders_per_10s=1, weight_per_minute=3))
+    assert [status(limits.take_order, T0, account)[0] for account in "aab"] == [200, 429, 200]
+    assert limits.headers(T0, "b")["X-MBX-ORDER-COUNT-1D"] == "1"
+    assert [status(limits.take, T0, 1)[0] for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_requests_are_counted_beside_their_weight():
+    limits = Limits(LimitPlan(raw_per_5min=3))
+    began = T0 // (5 * MINUTE) * 5 * MINUTE
+    assert [status(limits.take, began + i, 1)[0] for i in range(3)] == [200] * 3
+    assert status(limits.take, began + 100_000, 0) == (429, 200)
+    assert status(limits.take, began + 5 * MINUTE, 1) == (200, None)
+    assert limits.violations == {"raw": 1}
+
+
+def test_handshakes_are_counted_and_have_weight():
     limits = Limits(LimitPlan(connects_per_5min=2))
     assert [status(limits.connect, T0 + i)[0] for i in range(3)] == [200, 200, 429]
+    light = Limits(LimitPlan(weight_per_minute=5))
+    assert [status(light.connect, T0 + i)[0] for i in range(3)] == [200, 200, 429]
+    assert light.violations == {"weight": 1}
 
 
 def test_our_own_reader_understands_the_rules():

@@ -84,6 +84,16 @@ def test_a_large_order_fills_in_parts_by_the_volume_that_reaches_it(make_desk):
     assert filled[-1] <= Decimal("0.25") * 20 * touching  # a quarter of each trade's 20 at most
 
 
+def test_the_same_seed_fills_the_same_parts_and_another_one_others(make_desk):
+    def parts(seed):
+        desk = make_desk([FLAT, DIP, DIP], {"USDT": 100_000}, Terms(seed=seed), volume=400.0)
+        order(desk, "BUY", "LIMIT", quantity="300", price="97")
+        desk.matching.advance(START_MS + 3 * MINUTE_MS)
+        return [trade["qty"] for trade in desk.my_trades({"symbol": "BTCUSDT"}, NOW)]
+
+    assert len(parts(1)) > 4 and parts(1) == parts(1) != parts(2)
+
+
 def test_a_stop_loss_limit_sleeps_until_its_price_and_then_sells(make_desk):
     desk = make_desk([FLAT, DIP, FLAT])
     answer = order(desk, "SELL", "STOP_LOSS_LIMIT", quantity="2", price="95.5", stopPrice="97")

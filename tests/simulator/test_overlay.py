@@ -3,7 +3,7 @@
 from copy import deepcopy
 from urllib.parse import urlsplit
 
-import ccxt
+import ccxt.pro
 import pytest
 from freqtrade.misc import deep_merge_dicts
 
@@ -32,8 +32,9 @@ def test_no_address_leaves_the_machine_whatever_the_user_set(client):
     own = {"urls": {"api": {"public": "https://elsewhere.example/api/v3"}}, "httpsProxy": "http://proxy:3128"}
     settings = client_settings({"exchange": {"name": "binance", client: own}}, client)
     exchange = ccxt.binance(settings)
-    hosts = {urlsplit(address).netloc for address in leaves(exchange.urls["api"])}
-    assert hosts == {"127.0.0.1:5"}
+    for own_client in (exchange, ccxt.pro.binance(settings)):
+        hosts = {urlsplit(address).netloc for address in leaves(own_client.urls["api"])}
+        assert hosts == {"127.0.0.1:5"}
     assert exchange.urls["api"]["fapiPublicV2"] == f"{URL}/fapi/v2"
     assert exchange.httpsProxy is None
 

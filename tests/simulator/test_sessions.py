@@ -5,7 +5,7 @@ import json
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidMessage, InvalidStatus
 
 from adaptive_pkg.simulator.faults import Fault, FaultKind, FaultPlan
 from adaptive_pkg.simulator.limits import LimitPlan
@@ -156,6 +156,24 @@ def test_an_account_hears_of_its_orders(make_venue, make_client, clock):
     assert venue.desk(KEY).matching.open_orders() == []
 
 
+def test_an_accounts_stream_ends_with_its_key(make_venue, make_client, clock):
+    venue = make_venue()
+    client = make_client(venue)
+    key = client.public_post_userdatastream()["listenKey"]
+
+    async def scenario():
+        async with Client(f"{venue.url.replace('http', 'ws')}/ws/{key}") as stream:
+            clock.tick(3601)
+            told = await stream.until(lambda m: m.get("e") == "listenKeyExpired")
+            assert told[-1]["listenKey"] == key
+            await asyncio.to_thread(client.create_order, "BTC/USDT", "market", "buy", 1)
+            with pytest.raises(TimeoutError):
+                await stream.until(lambda m: m.get("e") == "executionReport", seconds=0.2)
+
+    play(scenario)
+    assert not venue.desk(KEY).listeners
+
+
 def test_the_venue_pings_and_leaves_a_client_that_does_not_answer(make_venue, clock):
     venue = make_venue()
 
@@ -207,6 +225,68 @@ def test_more_than_five_messages_a_second_end_the_connection(make_venue):
                 await client.say("LIST_SUBSCRIPTIONS", number=number)
             assert await client.closed() == 1008
             assert len(client.got) <= 5
+
+    play(scenario)
+
+
+def test_a_connection_has_at_most_1024_streams(make_venue):
+    venue = make_venue()
+
+    async def scenario():
+        async with Client(venue.stream_url) as client:
+            await client.say("SUBSCRIBE", *(f"x{number}usdt@bookTicker" for number in range(1024)))
+            assert (await client.next())["result"] is None
+            await client.say("SUBSCRIBE", BOOK, number=2)
+            assert "1024" in (await client.next())["error"]["msg"]
+            await client.say("LIST_SUBSCRIPTIONS", number=3)
+            assert len((await client.next())["result"]) == 1024
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault(FaultKind.STATUS, "ws connect", status=503), InvalidStatus),
+        (Fault(FaultKind.BAN, "ws connect", seconds=60), InvalidStatus),
+        (Fault(FaultKind.RESET, "ws connect"), (EOFError, OSError, InvalidMessage)),
+        (Fault(FaultKind.STALL, "ws connect"), TimeoutError),
+        (Fault(FaultKind.LATENCY, "ws connect", seconds=0.4), TimeoutError),
+    ],
+)
+def test_a_handshake_meets_faults_too(make_venue, fault, error):
+    venue = make_venue()
+
+    async def scenario():
+        number = venue.chaos.add(fault)
+        with pytest.raises(error):
+            await connect(venue.stream_url, open_timeout=0.2)
+        venue.chaos.remove(number)
+        async with Client(f"{venue.stream_url}?streams={KLINE}") as client:
+            assert (await client.next())["stream"] == KLINE
+
+    play(scenario)
+
+
+def test_a_restart_cuts_streams_as_well(make_venue, clock):
+    venue = make_venue()
+
+    async def scenario():
+        async with Client(f"{venue.stream_url}?streams={KLINE}") as client:
+            await client.next()
+            venue.chaos.add(Fault(FaultKind.RESTART, start=10, end=20))
+            clock.tick(15)
+            assert await client.closed() is None
+            with pytest.raises(OSError):
+                await connect(venue.stream_url, open_timeout=0.2)
+            clock.tick(10)
+            async with asyncio.timeout(2):
+                while True:
+                    try:
+                        async with Client(f"{venue.stream_url}?streams={KLINE}") as again:
+                            return await again.next()
+                    except OSError:
+                        await asyncio.sleep(0.01)
 
     play(scenario)
 

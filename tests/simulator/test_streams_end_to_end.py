@@ -9,6 +9,7 @@ import urllib.request
 import ccxt.pro
 
 from adaptive_pkg.exchange.events import candle_events
+from adaptive_pkg.exchange.link import LinkState
 from adaptive_pkg.exchange.websocket import ResilientWebSocket
 from adaptive_pkg.settings.exchange import StreamSettings
 from adaptive_pkg.simulator.faults import Fault, FaultKind, FaultPlan
@@ -46,23 +47,28 @@ STORM = (
 )
 
 
-def test_our_stream_comes_through_a_storm_with_every_candle_once(make_venue, clock):
-    venue = make_venue(faults=FaultPlan(STORM, seed=11))
-    url, stream_url = venue.url, venue.stream_url
-    began = clock.now_ms // MINUTE_MS
+def ask_rest(url, clock):
+    """A backfill that asks the venue's own REST."""
 
     def ask(gap):
         where = f"symbol=BTCUSDT&interval=1m&startTime={gap.first}&limit={gap.limit}"
         with urllib.request.urlopen(f"{url}/api/v3/klines?{where}", timeout=1) as answer:
             return candle_events(gap.stream, json.load(answer), clock())
 
+    return lambda gap: asyncio.to_thread(ask, gap)
+
+
+def test_our_stream_comes_through_a_storm_with_every_candle_once(make_venue, clock):
+    venue = make_venue(faults=FaultPlan(STORM, seed=11))
+    began = clock.now_ms // MINUTE_MS
+
     async def scenario():
         seen = {}
         stream = ResilientWebSocket(
-            stream_url,
+            venue.stream_url,
             [STREAM],
             settings=FAST,
-            backfill=lambda gap: asyncio.to_thread(ask, gap),
+            backfill=ask_rest(venue.url, clock),
             rng=random.Random(1),
             now_ms=clock,
         )
@@ -93,6 +99,41 @@ def test_our_stream_comes_through_a_storm_with_every_candle_once(make_venue, clo
     asyncio.run(scenario())
     struck = venue.chaos.struck
     assert all(struck[fault.kind] for fault in STORM)
+
+
+def test_our_stream_outlives_an_announced_shutdown_and_the_venues_24_hours(make_venue, clock):
+    clock.now_ms = START_MS + 10 * MINUTE_MS
+    venue = make_venue(faults=FaultPlan((Fault(FaultKind.SHUTDOWN, start=87_000, end=89_000, seconds=0.5),)))
+
+    async def scenario():
+        seen, reasons = [], []
+        stream = ResilientWebSocket(
+            venue.stream_url,
+            [STREAM],
+            settings=FAST,
+            backfill=ask_rest(venue.url, clock),
+            rng=random.Random(1),
+            now_ms=clock,
+            on_state=lambda change: reasons.append(change.reason),
+        )
+
+        async def read():
+            async for event in stream:
+                if event.final:
+                    seen.append((event.key - START_MS) // MINUTE_MS)
+
+        async with stream:
+            reader = asyncio.create_task(read())
+            async with asyncio.timeout(15):
+                while not seen or seen[-1] < 1495:
+                    if stream.state is LinkState.LIVE:
+                        clock.tick(1200)
+                    await asyncio.sleep(0.02)
+        await reader
+        assert seen == list(range(seen[0], seen[0] + len(seen)))
+        assert "server shutdown" in reasons and any("24 hours are over" in reason for reason in reasons)
+
+    asyncio.run(scenario())
 
 
 def test_ccxts_own_stream_finds_the_venue_through_the_live_overlay(make_venue, clock):
