@@ -1,10 +1,12 @@
 """The command line: what it accepts, what it says when asked for something impossible, its exit status."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from adaptive_pkg import cli
+from adaptive_pkg.bench.candle_choice import CandleChoice
 
 
 def test_what_follows_the_dashes_goes_to_freqtrade_untouched(monkeypatch):
@@ -67,9 +69,81 @@ def test_the_settings_are_listed_with_default_and_bounds(capsys):
     assert "freqai.model_training_parameters.window" in printed
 
 
-def test_the_regime_benchmark_writes_its_figures(tmp_path):
-    target = tmp_path / "bench.json"
-    assert cli.main(["bench", "regimes", "--candles", "20000", "--json", str(target)]) == 0
-    figures = json.loads(target.read_text())
-    assert figures["candles"] == 20000
-    assert figures["candles_per_second"] > 0
+def measurements():
+    """(group, name, parser) of every `adaptive bench …` and `adaptive evaluate …`."""
+    (commands,) = cli._parser()._subparsers._group_actions
+    for group in ("bench", "evaluate"):
+        (parts,) = commands.choices[group]._subparsers._group_actions
+        for name, parser in parts.choices.items():
+            yield pytest.param(parser, id=f"{group} {name}")
+
+
+@pytest.mark.parametrize("parser", measurements())
+def test_every_measurement_takes_a_folder_of_candles_and_a_file_for_its_figures(parser):
+    actions = {flag: action for action in parser._actions for flag in action.option_strings}
+    assert actions["--datadir"].type is Path and actions["--datadir"].help
+    assert actions["--json"].type is Path and actions["--json"].dest == "json_path"
+
+
+@pytest.mark.parametrize("parser", measurements())
+def test_a_measurement_without_its_candles_is_said_in_one_line_and_exits_with_2(parser, capsys, tmp_path):
+    line = parser.prog.split()[1:]
+    for action in parser._actions:
+        if action.required or action.dest == "datadir":
+            line += [action.option_strings[0], str(tmp_path / "nowhere" / action.dest)]
+    assert cli.main(line) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("adaptive: ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "figure"),
+    [
+        (["regimes", "--candles", "20000"], "candles_per_second"),
+        (["limiter", "--requests", "5000"], "microseconds_per_request"),
+        (["stream", "--outages", "4"], "p99_seconds"),
+    ],
+)
+def test_a_benchmark_writes_its_figures(arguments, figure, tmp_path):
+    target = tmp_path / "folder" / "bench.json"
+    assert cli.main(["bench", *arguments, "--json", str(target)]) == 0
+    assert json.loads(target.read_text())[figure] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("regimes", "regimes.bench_regimes"),
+        ("limiter", "limiter.bench_limiter"),
+        ("stream", "stream.bench_stream"),
+        ("kelly", "kelly_candles.bench_kelly_on_candles"),
+    ],
+)
+def test_candles_reach_the_benchmark(name, module, monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(f"adaptive_pkg.bench.{module}", lambda *arguments: seen.extend(arguments) or 0)
+    line = ["bench", name, "--datadir", str(tmp_path), "--pairs", "A/B", "--timeframe", "5m", "--json", "f"]
+    assert cli.main(line) == 0
+    assert seen[1:] == [Path("f"), CandleChoice(tmp_path, ["A/B"], "5m")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["bench", "regimes", "--pairs", "BTC/USDT"], "Add --datadir"),
+        (["bench", "regimes", "--datadir", "d", "--candles", "9"], "--candles is of simulated figures"),
+        (["bench", "kelly", "--datadir", "d", "--edge-mean", "0"], "--edge-mean is of simulated figures"),
+        (["bench", "stream", "--outages", "1"], "outages: 1 are fewer"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_in_one_line_and_exits_with_2(arguments, complaint, capsys):
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert complaint in error and error.count("\n") == 1
+
+
+def test_a_number_too_small_to_measure_is_refused_with_the_usage(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["evaluate", "papers", "--datadir", "d", "--seeds", "0"])
+    assert exit_.value.code == 2
+    assert "0 is too few; ask for at least 1" in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from adaptive_pkg.bench import kelly_simulation as market
+from adaptive_pkg.bench.figures import write_figures
 from adaptive_pkg.bench.kelly_comparison import GOAL_PCT, GROWTH, Comparison, compare
 from adaptive_pkg.enums import Regime
 from adaptive_pkg.reports import report_console
@@ -71,19 +71,17 @@ def bench_kelly(paths: int, json_path: Path | None, edges: market.Edges | None =
         + f"; {LEDGER_SIZES[-1]:,} cost {cost[LEDGER_SIZES[-1]] / cost[LEDGER_SIZES[0]]:.2f} times as much "
         f"a trade as {LEDGER_SIZES[0]:,}"
     )
-    if json_path:
-        figures = {
-            "paths": paths,
-            "edges": asdict(edges),
-            "horizon_trades": market.HORIZON,
-            "goal_change_pct": GOAL_PCT,
-            "comparisons": [_finite({**asdict(row), "goal_met": row.goal_met}) for row in rows],
-            "bounds": [_finite(asdict(row)) for row in bounds],
-            "ledger_seconds_per_trade": {str(n): s for n, s in cost.items()},
-            "ledger_time_ratio_to_smallest": {str(n): s / cost[LEDGER_SIZES[0]] for n, s in cost.items()},
-        }
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(figures, indent=2) + "\n")
+    figures = {
+        "paths": paths,
+        "edges": asdict(edges),
+        "horizon_trades": market.HORIZON,
+        "goal_change_pct": GOAL_PCT,
+        "comparisons": [_finite({**asdict(row), "goal_met": row.goal_met}) for row in rows],
+        "bounds": [_finite(asdict(row)) for row in bounds],
+        "ledger_seconds_per_trade": {str(n): s for n, s in cost.items()},
+        "ledger_time_ratio_to_smallest": {str(n): s / cost[LEDGER_SIZES[0]] for n, s in cost.items()},
+    }
+    write_figures(figures, json_path)
     return 0
 
 

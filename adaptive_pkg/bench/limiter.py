@@ -10,30 +10,37 @@ from __future__ import annotations
 import hashlib
 import heapq
 import hmac
-import json
 import math
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 from rich.table import Table
 
+from adaptive_pkg.bench.candle_choice import CandleChoice
+from adaptive_pkg.bench.figures import write_figures
+from adaptive_pkg.bench.limiter_candles import CandleLoad, candle_load, candle_scenario
 from adaptive_pkg.bench.limiter_venue import (
+    CLOSE_MINUTES,
     CROWD_SECONDS,
     CROWD_WEIGHT,
     LIMIT,
     MINUTE,
     SCENARIOS,
+    Bot,
+    Ideal,
     OurBudget,
     PlainTokenBucket,
     Scenario,
     Tally,
     Venue,
 )
+from adaptive_pkg.errors import DataError
 from adaptive_pkg.exchange.budget import Wait
 from adaptive_pkg.exchange.rules import Cost, RateRule, RuleKind
 from adaptive_pkg.reports import report_console
@@ -44,18 +51,7 @@ SEED = 17
 WEIGHTS, SHARES = (1, 2, 4, 5, 20, 25, 50, 80, 250), (0.25, 0.45, 0.1, 0.08, 0.06, 0.03, 0.02, 0.0075, 0.0025)
 RULES = (RateRule(RuleKind.WEIGHT, 60, LIMIT),)
 GOAL_SHARE = 0.95
-
-
-@dataclass
-class Bot:
-    """One limiter with its backlog."""
-
-    limiter: Any
-    share: float
-    clock_error: float
-    backlog: deque[int] = field(default_factory=deque)
-    waiting_until: float = -math.inf
-    blocked: list[tuple[float, float]] = field(default_factory=list)
+FEW_REQUESTS = 50_000
 
 
 def simulate(
@@ -75,10 +71,16 @@ def simulate(
         Bot(make(scenario, share, float(error)), share, float(error))
         for share, error in zip(scenario.bots, errors, strict=True)
     ]
-    demand = _demand(scenario, weights, bots)
+    busy = bots[:-1] if scenario.closes else bots
+    demand = _demand(scenario, weights, busy)
+    if scenario.closes:
+        demand += _closes(scenario, expected_minutes, number=len(busy))
+        requests = sum(len(batch) for _, _, batch in demand)
     up, down = (iter(rng.uniform(*scenario.latency_seconds, 2 * requests + 10_000)) for _ in range(2))
     crowd = CROWD_WEIGHT / CROWD_SECONDS * MINUTE if scenario.stranger else 0.0
-    ideal = _Ideal(bots, tally, int(weights.sum()), LIMIT - crowd)
+    ideal = Ideal(busy, tally, int(weights.sum()), LIMIT - crowd)
+    closing: list[float] = []  # candle closes of which requests are still to be sent
+    close_seconds: list[float] = []
     # (time, order, kind, bot, what): kind 0 new demand, 1 ask, 2 arrival, 3 answer, 4 the stranger
     events: list[tuple[float, int, int, int, Any]] = []
     order = 0
@@ -113,7 +115,10 @@ def simulate(
             continue
         if kind == 0:
             bot.backlog.extend(what)
-            ideal.demand(int(np.sum(what)))
+            if number < len(busy):
+                ideal.demand(int(np.sum(what)))
+            else:
+                closing.append(now)
         elif kind == 3:
             grant, status, headers = what
             started = time.perf_counter()
@@ -137,6 +142,14 @@ def simulate(
             bot.backlog.popleft()
             tally.sent_while_blocked += any(start <= now < end for start, end in bot.blocked[-8:])
             later(now + next(up), 2, number, decision)
+        if closing and not bots[-1].backlog:
+            close_seconds += [now - at for at in closing]
+            closing.clear()
+    if close_seconds:
+        tally.candle_closes = len(close_seconds)
+        tally.close_seconds_p50, tally.close_seconds_p99, tally.close_seconds_worst = np.percentile(
+            close_seconds, [50, 99, 100]
+        ).tolist()
     tally.minutes = now / MINUTE
     ideal.judge()
     return tally
@@ -145,7 +158,7 @@ def simulate(
 def _demand(scenario: Scenario, weights: np.ndarray, bots: list[Bot]) -> list[tuple[float, int, list[int]]]:
     """(time, bot, weights) of what is asked for: all at once, or in bursts at the edges of minutes."""
     batches: list[tuple[float, int, list[int]]] = []
-    edges = np.cumsum([bot.share for bot in bots])[:-1]
+    edges = np.cumsum([bot.share for bot in bots[:-1]]) / sum(bot.share for bot in bots)
     for number, part in enumerate(np.split(weights, (edges * len(weights)).astype(int))):
         if not scenario.burst_minutes:
             batches.append((0.0, number, part.tolist()))
@@ -158,42 +171,13 @@ def _demand(scenario: Scenario, weights: np.ndarray, bots: list[Bot]) -> list[tu
     return batches
 
 
-class _Ideal:
-    """A sender that knows everything: minute by minute it sends what is asked for, up to the limit.
-
-    Refusals stop it as they stop the bots. When it has sent all demand, the bots' weight so far is noted.
-    """
-
-    def __init__(self, bots: list[Bot], tally: Tally, total: int, limit: float):
-        self._bots, self._tally, self._coming, self._limit = bots, tally, total, limit
-        self._second = 0
-        self._open = np.zeros(2)  # of this minute, in seconds: by the limit, by the policy as well
-        self._waiting = np.zeros(2)
-        self._marks: list[int | None] = [None, None]
-
-    def demand(self, weight: int) -> None:
-        """More to send."""
-        self._waiting += weight
-        self._coming -= weight
-
-    def advance(self, now: float) -> None:
-        """Let time pass."""
-        while self._second + 1 <= now:
-            for bot in self._bots:
-                if not any(start <= self._second < end for start, end in bot.blocked[-8:]):
-                    self._open += (bot.share, bot.share * bot.limiter.factor(self._second))
-            self._second += 1
-            if self._second % 60 == 0:
-                self._waiting -= np.minimum(self._waiting, self._open * self._limit / MINUTE)
-                self._open[:] = 0
-                for index in range(2):
-                    if not self._coming and self._waiting[index] <= 0 and self._marks[index] is None:
-                        self._marks[index] = self._tally.weight
-
-    def judge(self) -> None:
-        """Write down both shares, once the bots are done."""
-        shares = [1.0 if mark is None else mark / self._tally.weight for mark in self._marks]
-        self._tally.share_of_limit, self._tally.share_of_policy = shares
+def _closes(scenario: Scenario, minutes: float, number: int) -> list[tuple[float, int, list[int]]]:
+    """The newest of the scenario's candle closes, as many as fall within `minutes`."""
+    most = max(int((minutes - 1) // CLOSE_MINUTES), 1)
+    return [
+        ((index * CLOSE_MINUTES + 1) * MINUTE, number, list(weights))
+        for index, weights in enumerate(scenario.closes[-most:])
+    ]
 
 
 def ours(scenario: Scenario, share: float, clock_error: float) -> OurBudget:
@@ -207,14 +191,19 @@ def plain(scenario: Scenario, share: float, clock_error: float) -> PlainTokenBuc
     return PlainTokenBucket(share, 0.0)
 
 
-def run(requests: int = 1_000_000, seed: int = SEED) -> dict[str, Any]:
-    """Every scenario through the budget, a fifth of it through the plain bucket; figures for JSON."""
+def run(requests: int = 1_000_000, seed: int = SEED, load: CandleLoad | None = None) -> dict[str, Any]:
+    """Every scenario through the budget, a fifth of it through the plain bucket; figures for JSON.
+
+    Args:
+        load: what a bot asks for at its candles' closes; beside all else, one more scenario.
+    """
+    scenarios = (*SCENARIOS, candle_scenario(load)) if load else SCENARIOS
     tallies = [
         simulate(scenario, int(requests * scenario.part * part), seed + number, make, name)
-        for number, scenario in enumerate(SCENARIOS)
+        for number, scenario in enumerate(scenarios)
         for make, name, part in ((ours, "budget", 1.0), (plain, "plain bucket", 0.2))
     ]
-    promised = {item.name: item for item in SCENARIOS if item.promised}
+    promised = {item.name: item for item in scenarios if item.promised}
     our = [tally for tally in tallies if tally.limiter == "budget" and tally.scenario in promised]
     spent = sum(tally.decision_seconds for tally in our)
     microseconds = 1e6 * spent / sum(tally.requests for tally in our)
@@ -230,7 +219,8 @@ def run(requests: int = 1_000_000, seed: int = SEED) -> dict[str, Any]:
             total.update(stretch_violations=tally.stretch_violations)
     return {
         "seed": seed,
-        "limit_per_minute": LIMIT,
+        "limit_weight_per_minute": LIMIT,
+        "candles": load.figures() if load else None,
         "scenarios": [asdict(tally) for tally in tallies],
         "requests": total["requests"],
         "minute_violations": total["minute_violations"],
@@ -247,7 +237,7 @@ def show(figures: dict[str, Any]) -> None:
     console = report_console()
     table = Table(
         *("scenario", "limiter", "requests", ">minute", ">60 s", "blocked", "early", "limit", "policy"),
-        title=f"limit {figures['limit_per_minute']} a minute, simulated time",
+        title=f"limit {figures['limit_weight_per_minute']} a minute, simulated time",
         caption="requests over the limit of their minute, of the 60 s before them; sent while blocked; under "
         "way when a ban fell; share of what an all-knowing sender gets through, without and with our caution",
     )
@@ -262,10 +252,16 @@ def show(figures: dict[str, Any]) -> None:
             ),
         )
     console.print(table)
+    if figures["candles"]:
+        _show_closes(figures, console)
     met = (
         figures["minute_violations"] == figures["sent_while_blocked"] == 0
         and figures["lowest_share_of_policy"] >= GOAL_SHARE
     )
+    if figures["requests"] < FEW_REQUESTS:
+        console.print(
+            f"fewer than {FEW_REQUESTS:,} requests: minutes are too few for the shares to mean much"
+        )
     console.print(
         f"{figures['requests']:,} requests: {figures['minute_violations']} over a fixed minute, "
         f"{figures['stretch_violations_any_window']} over any 60 s where that is asked for, "
@@ -279,13 +275,33 @@ def show(figures: dict[str, Any]) -> None:
     )
 
 
-def bench_limiter(requests: int = 1_000_000, json_path: Path | None = None) -> int:
-    """Run, print, and write the figures where asked. Returns 0."""
-    figures = run(requests)
+def _show_closes(figures: dict[str, Any], console: Console) -> None:
+    for row in figures["scenarios"]:
+        if row["candle_closes"]:
+            console.print(
+                f"{row['candle_closes']} candle closes of {len(figures['candles']['pairs'])} pairs, at most "
+                f"{figures['candles']['most_weight_per_close']} weight each, {row['limiter']}: the last "
+                f"request left {row['close_seconds_p50']:.1f} s after the close (median), "
+                f"{row['close_seconds_p99']:.1f} s (p99), {row['close_seconds_worst']:.1f} s (worst)"
+            )
+
+
+def bench_limiter(
+    requests: int = 1_000_000, json_path: Path | None = None, choice: CandleChoice | None = None
+) -> int:
+    """Run, print, and write the figures where asked. Returns 0.
+
+    Args:
+        choice: candles at whose closes one more bot makes its requests.
+
+    Raises:
+        DataError: no such candles, or too few requests to measure.
+    """
+    if requests < 5_000:
+        raise DataError(f"requests: {requests} are too few to measure; ask for at least 5000")
+    figures = run(requests, load=candle_load(choice) if choice else None)
     show(figures)
-    if json_path:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(figures, indent=2))
+    write_figures(figures, json_path)
     return 0
 
 

@@ -1,10 +1,11 @@
-"""Who asks for too much, and who counts it: scenarios, the plain baseline and the simulated venue."""
+"""Who asks for too much, and who counts it: scenarios, bots, baseline, ideal, and the simulated venue."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from adaptive_pkg.exchange.rules import Cost
 
 LIMIT, MINUTE = 6000, 60.0
 LATENCY_SECONDS = (0.02, 0.5)  # one way, uniform; the budget assumes at most 0.5
+CLOSE_MINUTES = 2
 CROWD_SECONDS, CROWD_WEIGHT = 5.0, 150  # a stranger on the address sends this much this often
 
 
@@ -30,6 +32,9 @@ class Scenario:
     latency_seconds: tuple[float, float] = LATENCY_SECONDS
     stranger: bool = False  # somebody without a share uses 30 % of the address; only answers tell
     promised: bool = True  # False: outside what the budget assumes; shown, and not part of the goal
+    # weights the last bot asks for at each candle's close, which fall on every CLOSE_MINUTES-th minute's
+    # edge; the other bots are as busy as without it
+    closes: tuple[tuple[int, ...], ...] = ()
 
 
 SCENARIOS = (
@@ -58,6 +63,11 @@ class Tally:
     banned: int = 0
     sent_while_blocked: int = 0  # although the bot knew
     under_way_at_a_ban: int = 0  # had left before the bot could know
+    candle_closes: int = 0
+    # from a candle's close until the last of its requests has left
+    close_seconds_p50: float | None = None
+    close_seconds_p99: float | None = None
+    close_seconds_worst: float | None = None
     decisions: int = 0
     decision_seconds: float = 0.0
     # weight sent when a sender that knows everything is done, as a part of the whole
@@ -142,3 +152,53 @@ class Venue:
         self._used += weight
         self._recent.append((at, weight))
         self._recent_used += weight
+
+
+@dataclass
+class Bot:
+    """One limiter with its backlog."""
+
+    limiter: Any
+    share: float
+    clock_error: float
+    backlog: deque[int] = field(default_factory=deque)
+    waiting_until: float = -math.inf
+    blocked: list[tuple[float, float]] = field(default_factory=list)
+
+
+class Ideal:
+    """A sender that knows everything: minute by minute it sends what is asked for, up to the limit.
+
+    Refusals stop it as they stop the bots. When it has sent all demand, the bots' weight so far is noted.
+    """
+
+    def __init__(self, bots: list[Bot], tally: Tally, total: int, limit: float):
+        self._bots, self._tally, self._coming, self._limit = bots, tally, total, limit
+        self._second = 0
+        self._open = np.zeros(2)  # of this minute, in seconds: by the limit, by the policy as well
+        self._waiting = np.zeros(2)
+        self._marks: list[int | None] = [None, None]
+
+    def demand(self, weight: int) -> None:
+        """More to send."""
+        self._waiting += weight
+        self._coming -= weight
+
+    def advance(self, now: float) -> None:
+        """Let time pass."""
+        while self._second + 1 <= now:
+            for bot in self._bots:
+                if not any(start <= self._second < end for start, end in bot.blocked[-8:]):
+                    self._open += (bot.share, bot.share * bot.limiter.factor(self._second))
+            self._second += 1
+            if self._second % 60 == 0:
+                self._waiting -= np.minimum(self._waiting, self._open * self._limit / MINUTE)
+                self._open[:] = 0
+                for index in range(2):
+                    if not self._coming and self._waiting[index] <= 0 and self._marks[index] is None:
+                        self._marks[index] = self._tally.weight
+
+    def judge(self) -> None:
+        """Write down both shares, once the bots are done."""
+        shares = [1.0 if mark is None else mark / self._tally.weight for mark in self._marks]
+        self._tally.share_of_limit, self._tally.share_of_policy = shares

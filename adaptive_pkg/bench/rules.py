@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 
 from rich.table import Table
 
+from adaptive_pkg.bench.figures import write_figures
 from adaptive_pkg.bench.timed_run import CONTESTANTS, timed_run, write_overlay
 from adaptive_pkg.reports import report_console
 
@@ -41,16 +41,11 @@ def bench_rules(
     for name in CONTESTANTS:
         table.add_row(name, f"{best[name]:.1f}", f"{best[name] / best['SampleStrategy']:.2f}")
     report_console().print(table)
-    if json_path:
-        json_path.write_text(
-            json.dumps(
-                {
-                    "timerange": timerange,
-                    "pairs": chosen,
-                    "wall_seconds": seconds,
-                    "wall_ratio_to_sample_strategy": ratio,
-                },
-                indent=2,
-            )
-        )
+    figures = {
+        "timerange": timerange,
+        "pairs": chosen,
+        "wall_seconds": seconds,
+        "wall_ratio_to_sample_strategy": ratio,
+    }
+    write_figures(figures, json_path)
     return 0

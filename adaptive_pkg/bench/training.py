@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from adaptive_pkg.bench import training_measures as measures
+from adaptive_pkg.bench.figures import write_figures
 from adaptive_pkg.bench.training_backtest import backtest_seconds
 from adaptive_pkg.forecast import RecurrentForecaster, TrainingSpan
 from adaptive_pkg.forecast.forecaster import network_shape, training_parts
@@ -174,9 +174,7 @@ def bench_training(
     """Run, print and store."""
     figures = run(datadir, pairs, **options)
     show(figures)
-    if json_path:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(figures, indent=2) + "\n")
+    write_figures(figures, json_path)
     return 0
 
 

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from adaptive_pkg.cli.options import add_config, add_data, load_config
+from adaptive_pkg.cli.lab import add_compare, add_strategy
+from adaptive_pkg.cli.options import add_config, add_data, at_least, load_config
 
 
 def add_commands(commands: Any) -> None:
@@ -14,17 +15,20 @@ def add_commands(commands: Any) -> None:
     evaluate = commands.add_parser("evaluate", help="does it help, and how sure are we?")
     evaluations = evaluate.add_subparsers(dest="evaluation", required=True, metavar="WHAT")
 
+    add_strategy(evaluations)
+    add_compare(commands)
+
     forecast = evaluations.add_parser("forecast", help="forecasts beside their baselines, walk-forward")
     add_config(forecast)
     add_data(forecast)
     forecast.add_argument("--out", type=Path, required=True, help="folder of page, figures and finished jobs")
     forecast.add_argument("--start", help="first day of the tests (default: three years before the end)")
     forecast.add_argument("--end", help="day after the tests (default: after the last candle)")
-    forecast.add_argument("--horizon", type=int, default=12, help="candles ahead")
-    forecast.add_argument("--train-days", type=int, default=180)
-    forecast.add_argument("--refit-days", type=int, default=182, help="days that one fit forecasts")
-    forecast.add_argument("--seeds", type=int, default=5)
-    forecast.add_argument("--workers", type=int, help="processes (default: one a core)")
+    forecast.add_argument("--horizon", type=at_least(1), default=12, help="candles ahead")
+    forecast.add_argument("--train-days", type=at_least(1), default=180)
+    forecast.add_argument("--refit-days", type=at_least(1), default=182, help="days that one fit forecasts")
+    forecast.add_argument("--seeds", type=at_least(1), default=5)
+    forecast.add_argument("--workers", type=at_least(1), help="processes (default: one a core)")
     forecast.add_argument(
         "--features",
         choices=("shipped", "extended"),
@@ -37,23 +41,23 @@ def add_commands(commands: Any) -> None:
     add_config(tune)
     add_data(tune)
     tune.add_argument(
-        "--trials", type=int, default=50, help="in all; the same command again goes on from there"
+        "--trials", type=at_least(1), default=50, help="in all; the same command again goes on from there"
     )
-    tune.add_argument("--workers", type=int, help="processes (default: one a core)")
+    tune.add_argument("--workers", type=at_least(1), help="processes (default: one a core)")
     tune.add_argument(
         "--storage", type=Path, default=Path("user_data/tune.sqlite"), help="where trials are kept"
     )
     tune.add_argument("--out", type=Path, help="write the best settings here, as a config to add")
     tune.add_argument("--timerange", help="candles that are forecast (default: the last three years)")
-    tune.add_argument("--train-days", type=int, default=180)
-    tune.add_argument("--fold-days", type=int, default=60)
+    tune.add_argument("--train-days", type=at_least(1), default=180)
+    tune.add_argument("--fold-days", type=at_least(1), default=60)
     tune.add_argument("--seed", type=int, default=1)
     tune.set_defaults(run=_tune)
 
     papers = evaluations.add_parser("papers", help="the daily windows of published GRU papers")
     papers.add_argument("--datadir", type=Path, required=True, help="daily candles: BTC_USD-1d.feather …")
-    papers.add_argument("--seeds", type=int, default=5)
-    papers.add_argument("--workers", type=int, help="processes (default: one a core)")
+    papers.add_argument("--seeds", type=at_least(1), default=5)
+    papers.add_argument("--workers", type=at_least(1), help="processes (default: one a core)")
     papers.add_argument("--json", type=Path, dest="json_path", help="write every printed figure here")
     papers.set_defaults(run=_papers)
 

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 DEFAULT_CONFIG = Path("user_data/config.json")
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A type of argument: a whole number that is not smaller."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value} is too few; ask for at least {least}")
+        return value
+
+    return number
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
