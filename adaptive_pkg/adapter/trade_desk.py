@@ -39,6 +39,7 @@ class TradeDesk(StopDesk):
         self._ladders: dict[tuple, LadderPlan | None] = {}
         self._stepped: dict[tuple, int] = {}  # start of the last candle that a ladder step was decided on
         self._wanted: dict[str, EntrySize] = {}  # by pair: sized, not filled yet
+        self._late: dict[tuple, str] = {}  # orders of entries that filled before the first candle
 
     # --- entry ---------------------------------------------------------------------------------------
 
@@ -93,6 +94,9 @@ class TradeDesk(StopDesk):
         if live and order.order_id in known:
             return False
         first = trade.nr_of_successful_entries <= 1
+        if first and live and self.candles.latest(trade.pair) is None:
+            self._late[trade_key(trade)] = order.order_id
+            return False
         if first:
             self.opened(trade)
         else:
@@ -117,6 +121,14 @@ class TradeDesk(StopDesk):
             self._store(trade, LADDER_KEY, ladder.to_dict())
         self._ladders[trade_key(trade)] = ladder
         return plan
+
+    def plan(self, trade: OpenTrade) -> StopPlan:
+        """The trade's stop plan; with the ladder, where its entry filled while the bot was down."""
+        if trade_key(trade) in self._late and self.candles.latest(trade.pair) is not None:
+            order_id = self._late.pop(trade_key(trade))
+            self.opened(trade)
+            trade.set_custom_data(FILLED_KEY, {"orders": [order_id]})
+        return super().plan(trade)
 
     def explain(self, trade: OpenTrade) -> EntryExplanation:
         """Why the trade was entered. Raises DataError where the candle of its signal is not there."""
@@ -248,6 +260,7 @@ class TradeDesk(StopDesk):
         super().forget(trade)
         self._ladders.pop(trade_key(trade), None)
         self._stepped.pop(trade_key(trade), None)
+        self._late.pop(trade_key(trade), None)
 
     # --- helpers -------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""`adaptive offline`, `simulate`, `demo`, `doctor` and `settings`: running freqtrade, and checking first."""
+"""`adaptive offline`, `simulate`, `demo`, `doctor`, `credentials`, `settings`: running freqtrade."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ def add_commands(commands: Any) -> None:
     doctor.add_argument("--json", type=Path, dest="json_path", help="write every finding here")
     doctor.set_defaults(run=_doctor)
 
+    credentials = commands.add_parser("credentials", help="make the API's password and keys, into a file")
+    credentials.add_argument("--env", type=Path, default=Path(".env"), help="default: .env")
+    credentials.set_defaults(run=_credentials)
+
     simulate = commands.add_parser("simulate", help="serve a folder of candles as Binance, until Ctrl-C")
     simulate.add_argument("--datadir", type=Path, required=True, help="folder of candle files")
     simulate.add_argument("--pairs", nargs="+", default=[], help="pairs to list besides those in the folder")
@@ -54,6 +58,13 @@ def _offline(options: argparse.Namespace) -> int:
     from adaptive_pkg.offline import run_offline
 
     return run_offline(options.freqtrade_args, datadir=options.datadir, config_paths=configs(options))
+
+
+def _credentials(options: argparse.Namespace) -> int:
+    from adaptive_pkg.doctor.credentials import credentials
+    from adaptive_pkg.reports import report_console
+
+    return credentials(options.env, report_console())
 
 
 def _doctor(options: argparse.Namespace) -> int:

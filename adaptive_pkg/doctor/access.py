@@ -21,6 +21,7 @@ SECRET_NAMES = frozenset(
     }
 )
 KEEP_CASE = ("ccxt_config", "ccxt_sync_config", "ccxt_async_config")
+CCXT_NAMES = {"apiKey": "key", "privateKey": "private_key", "walletAddress": "wallet_address"}
 CREDENTIALS = ("key", "apiKey", "privateKey", "private_key", "walletAddress", "wallet_address")
 AHEAD_LIMIT = 1.0  # seconds; Binance refuses a request stamped further than this in its future
 LATE_LIMIT = 1.0  # seconds behind that are worth a warning
@@ -36,6 +37,19 @@ def secrets_in_files(config: Mapping[str, Any], facts: Facts) -> Iterator[Findin
         yield warning(
             "db_url", HIDDEN, "a database password written in a config file", _instead(("db_url",), False)
         )
+
+
+def secrets_in_the_log(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
+    """freqtrade logs the blocks for ccxt at every start, as they are."""
+    finding = error if is_live(config) else warning
+    for client in KEEP_CASE:
+        for path, _ in _secrets(block(config, "exchange", client)):
+            yield finding(
+                ".".join(("exchange", client, *path)),
+                HIDDEN,
+                "freqtrade writes this block into its log, and the secret with it",
+                "move it to exchange.key, exchange.secret and the like, which it does not log",
+            )
 
 
 def api_server(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
@@ -89,6 +103,27 @@ def telegram(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
             )
 
 
+def audience(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
+    """Whoever else may give orders: the members of a chat, a page in the owner's browser."""
+    chat = block(config, "telegram")
+    group = str(chat.get("chat_id") or "").strip().startswith("-")  # so Telegram numbers them
+    if chat.get("enabled") and group and not chat.get("authorized_users"):
+        yield warning(
+            "telegram.authorized_users",
+            None,
+            "telegram.chat_id is a group, and everybody in it may give the bot orders",
+            'name the users\' numbers, such as ["123456789"]',
+        )
+    api = block(config, "api_server")
+    if api.get("enabled") and "*" in (api.get("CORS_origins") or []):
+        yield warning(
+            "api_server.CORS_origins",
+            "*",
+            "any page open in your browser may use the API as you",
+            "name the pages that may, or leave the list empty",
+        )
+
+
 def credentials(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
     """Real orders need an account."""
     exchange = block(config, "exchange")
@@ -139,6 +174,19 @@ def secret_paths(config: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
     return tuple(path for path, _ in _secrets(config))
 
 
+def secret_values(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The secrets themselves, for whoever must not repeat them; a database's password among them."""
+    found: list[str] = []
+    for path in secret_paths(config):
+        value: Any = config
+        for name in path:
+            value = value[int(name)] if isinstance(value, list) else value[name]
+        found += map(str, value if isinstance(value, list) else [value])
+    if password := _url_password(config.get("db_url")):
+        found.append(password)
+    return tuple(found)
+
+
 def _secrets(value: Any, path: tuple[str, ...] = (), in_list: bool = False) -> Iterator[tuple[Any, bool]]:
     if isinstance(value, Mapping):
         for name, inner in value.items():
@@ -158,14 +206,14 @@ def _is_secret(path: tuple[str, ...]) -> bool:
 def _instead(path: tuple[str, ...], in_list: bool) -> str:
     if in_list:
         return "keep this block in a file of its own that git ignores, added with --config"
-    *blocks, last = path
-    last = last if set(KEEP_CASE) & set(blocks) else last.upper()
-    variable = "__".join(["FREQTRADE", *(name.upper() for name in blocks), last])
+    if set(KEEP_CASE) & set(path):  # freqtrade logs these blocks: see secrets_in_the_log
+        path = ("exchange", CCXT_NAMES.get(path[-1], path[-1]))
+    variable = "__".join(["FREQTRADE", *(name.upper() for name in path)])
     return f"remove it there and set {variable} in the environment"
 
 
-def _url_password(url: Any) -> bool:
+def _url_password(url: Any) -> str:
     try:
-        return isinstance(url, str) and bool(make_url(url).password)
+        return (make_url(url).password or "") if isinstance(url, str) else ""
     except ArgumentError:
-        return False
+        return ""

@@ -16,8 +16,10 @@ logger = logging.getLogger(__name__)
 Check = Callable[[Mapping[str, Any], Facts], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     access.secrets_in_files,
+    access.secrets_in_the_log,
     access.api_server,
     access.telegram,
+    access.audience,
     access.credentials,
     access.force_entry,
     access.clock,
@@ -59,7 +61,9 @@ def refuse_unsafe_start(config: Mapping[str, Any], facts: Facts | None = None) -
     Raises:
         SettingsError: names every error at once, and what to do about each.
     """
-    findings = examine(config, gather(config) if facts is None else facts)
+    found = examine(config, gather(config) if facts is None else facts)
+    # by then freqtrade has taken the account's keys out of the config, whether there were any or not
+    findings = tuple(finding for finding in found if finding.key != "exchange.key")
     for finding in only(findings, Severity.WARNING):
         logger.warning(str(finding))
     if errors := only(findings, Severity.ERROR):

@@ -18,6 +18,7 @@ STRATEGY_STOPLOSS = -0.10  # AdaptiveGRU's outer limit, where the config names n
 STRATEGY_TIMEFRAME = "1h"
 NO_STOP = -0.99  # freqtrade's users write this for "no stop"
 MAX_EXPOSURE = 1.5  # equities that all positions together may cost before portfolio limits are missed
+WHOLE_ACCOUNT = 0.9  # of equity in one position: nothing is left to be wrong with
 DEFAULT_BUFFER = 0.05  # freqtrade's liquidation_buffer
 
 
@@ -122,7 +123,15 @@ def stakes(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
         own = load_settings(config)
     except SettingsError:
         return
-    exposure = slots * own.sizing.max_position_fraction
+    largest = own.sizing.max_position_fraction
+    if is_live(config) and unlimited and largest >= WHOLE_ACCOUNT:
+        yield error(
+            "adaptive.sizing.max_position_fraction",
+            largest,
+            "with an unlimited stake one trade may take the whole account",
+            "lower it, such as to 0.3, or set stake_amount to a number",
+        )
+    exposure = slots * largest
     if exposure > MAX_EXPOSURE and not own.components.portfolio_limits:
         yield warning(
             "adaptive.components.portfolio_limits",

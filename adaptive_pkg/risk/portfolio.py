@@ -167,7 +167,7 @@ def admit(
             return refuse(
                 "cooldown",
                 f"{_count(since, 'candle')} since the last exit in {request.pair}; {regime} waits for "
-                f"{cooldown} after it ({settings.cooldown_candles} × {preset.cooldown:g})",
+                f"more than {cooldown} ({settings.cooldown_candles} × {preset.cooldown:g})",
             )
         if preset.avoid_reversals and request.side != last_exit.side and since <= settings.reversal_candles:
             return refuse(

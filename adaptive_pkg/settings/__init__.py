@@ -8,8 +8,11 @@ from typing import Any
 
 from adaptive_pkg.enums import Profile, Regime, RegimeChange
 from adaptive_pkg.errors import SettingsError
+from adaptive_pkg.settings.exchange import ExchangeSettings
 from adaptive_pkg.settings.forecast import ForecastSettings
+from adaptive_pkg.settings.live import BreakerSettings, GateSettings
 from adaptive_pkg.settings.market import IndicatorSettings, RegimeSettings
+from adaptive_pkg.settings.messages import MessageSettings
 from adaptive_pkg.settings.policy import (
     DEFAULT_PRESETS,
     POOLED_PRESET,
@@ -30,12 +33,16 @@ __all__ = [
     "DEFAULT_PRESETS",
     "POOLED_PRESET",
     "AdaptiveSettings",
+    "BreakerSettings",
     "ComponentSettings",
     "ConfidenceSettings",
+    "ExchangeSettings",
     "ForecastSettings",
+    "GateSettings",
     "IndicatorSettings",
     "KellySettings",
     "LadderSettings",
+    "MessageSettings",
     "PortfolioSettings",
     "Preset",
     "RegimeSettings",
@@ -63,6 +70,8 @@ class ComponentSettings(Settings):
     target: bool = param(True, doc="off: no take-profit in ATR")
     ladder: bool = param(True, doc="off: one entry, one exit: no DCA, no grid, no scale-outs")
     portfolio_limits: bool = param(True, doc="off: no heat, correlation, cooldown, position or loss limits")
+    market_gate: bool = param(True, doc="live; off: no added exchange calls, no look at spread and depth")
+    circuit_breaker: bool = param(True, doc="live; off: entries go on after failures, on old data, in losses")
 
 
 # What a profile means; a value written in the config wins over it.
@@ -101,7 +110,11 @@ class AdaptiveSettings(Settings):
     regime_change: RegimeChange = param(
         RegimeChange.KEEP, doc="an open trade whose regime has changed: keep, tighten or exit"
     )
+    gate: GateSettings = section(GateSettings)
+    breaker: BreakerSettings = section(BreakerSettings)
+    exchange: ExchangeSettings = section(ExchangeSettings)
     components: ComponentSettings = section(ComponentSettings)
+    messages: MessageSettings = section(MessageSettings)
 
     def replaced(self, values: Mapping[str, Any]) -> AdaptiveSettings:
         """The same settings with some values changed, each checked.

@@ -55,8 +55,8 @@ def api_problems(config: Mapping[str, Any]) -> tuple[ApiProblem, ...]:
             f"api_server.{key}",
             f"{_fault(str(api.get(key) or ''), least)}, and the API listens on {address} "
             f"with dry_run {dry_run}",
-            f"set FREQTRADE__API_SERVER__{key.upper()} in the environment (at least {least} characters) "
-            "or set api_server.enabled to false",
+            f"set FREQTRADE__API_SERVER__{key.upper()} in the environment (at least {least} characters; "
+            "`adaptive credentials` writes it into .env) or set api_server.enabled to false",
         )
         for key, least in (("password", 1), ("jwt_secret_key", MIN_JWT_KEY))
         if _fault(str(api.get(key) or ""), least)

@@ -26,7 +26,21 @@ SPEAKS = [
     (DRY | {"api_server.password": ""}, NOTE, "api_server.password", "any program on this machine"),
     ({"telegram.token": ""}, ERROR, "telegram.token", "missing"),
     ({"telegram.chat_id": " "}, ERROR, "telegram.chat_id", "missing"),
+    ({"telegram.chat_id": "-100123"}, WARNING, "telegram.authorized_users", "everybody in it"),
+    ({"api_server.CORS_origins": ["*"]}, WARNING, "api_server.CORS_origins", "any page"),
     ({"exchange.key": ""}, WARNING, "exchange.key", "no account"),
+    (
+        {"exchange.key": ..., "exchange.ccxt_config.apiKey": "K"},  # an account it is
+        ERROR,
+        "exchange.ccxt_config.apiKey",
+        "into its log",
+    ),
+    (
+        DRY | {"exchange.ccxt_async_config.secret": "S"},
+        WARNING,
+        "exchange.ccxt_async_config.secret",
+        "its log",
+    ),
     ({"force_entry_enable": True}, WARNING, "force_entry_enable", "no rule has asked for"),
     # settings
     ({"adaptive.profile": "bold"}, ERROR, "adaptive.profile", "'bold' is not one of conservative"),
@@ -42,6 +56,12 @@ SPEAKS = [
     ({"max_open_trades": -1}, ERROR, "max_open_trades", "everything"),
     ({"max_open_trades": ...}, ERROR, "max_open_trades", "everything"),
     ({"max_open_trades": float("inf")}, ERROR, "max_open_trades", "everything"),
+    (
+        {"adaptive.sizing.max_position_fraction": 1.0},
+        ERROR,
+        "adaptive.sizing.max_position_fraction",
+        "one trade may take the whole account",
+    ),
     (NO_LIMITS | {"max_open_trades": 6}, WARNING, "adaptive.components.portfolio_limits", "1.8 times"),
     ({"stoploss": -1.0}, ERROR, "stoploss", "no stop at all"),
     ({"stoploss": -0.25}, ERROR, "stoploss", "wider"),
@@ -100,10 +120,13 @@ SILENT = [
     {"api_server.enabled": False, "api_server.password": ""},
     {"api_server.listen_ip_address": "::1"},
     {"telegram.enabled": False, "telegram.token": ""},
-    {"exchange.key": ..., "exchange.ccxt_config.apiKey": "K"},
+    {"telegram.chat_id": "-100123", "telegram.authorized_users": ["7"]},
+    {"telegram.enabled": False, "telegram.chat_id": "-100123"},
+    {"api_server.CORS_origins": ["http://localhost:3000"]},
     {"db_url": ...},  # freqtrade's tradesv3.sqlite
     {"tradable_balance_ratio": 1.0, "available_capital": 1000},
     {"tradable_balance_ratio": 1.0, "stake_amount": 50, "max_open_trades": -1},
+    {"adaptive.sizing.max_position_fraction": 1.0, "stake_amount": 50},
     {"max_open_trades": 20},  # the portfolio limits hold
     NO_LIMITS,  # 5 × 0.3 is 1.5
     {"stoploss": -0.10},
@@ -235,8 +258,8 @@ def test_a_secret_in_a_file_is_named_and_never_shown(live, key, value):
     assert [item.severity for item in found] == [WARNING]
     assert found[0].key.startswith(key)
     assert "leak" not in str(found)
-    if key == "exchange.ccxt_config.apiKey":  # freqtrade lowers the other names itself
-        assert "FREQTRADE__EXCHANGE__CCXT_CONFIG__apiKey" in found[0].remedy
+    if key == "exchange.ccxt_config.apiKey":  # from there freqtrade would log it
+        assert "FREQTRADE__EXCHANGE__KEY" in found[0].remedy
     elif "producers" not in key:
         assert f"FREQTRADE__{key.upper().replace('.', '__')}" in found[0].remedy
 
@@ -274,6 +297,15 @@ def test_a_sound_start_goes_ahead(live, tmp_path):
     assert refuse_unsafe_start(config) is None
 
 
+def test_a_start_does_not_miss_keys_that_freqtrade_has_taken_out_of_the_config(live, tmp_path, caplog):
+    from freqtrade.configuration import remove_exchange_credentials
+
+    config = live({"db_url": f"sqlite:///{tmp_path / 't.sqlite'}", "user_data_dir": tmp_path})
+    remove_exchange_credentials(config["exchange"], True)
+    refuse_unsafe_start(config)
+    assert "exchange.key" not in caplog.text
+
+
 def test_every_check_is_registered():
     from adaptive_pkg.doctor import access, forecast, trading
 
@@ -285,3 +317,11 @@ def test_every_check_is_registered():
         and getattr(function, "__annotations__", {}).get("facts")
     }
     assert written == set(CHECKS)
+
+
+def test_every_secret_can_be_kept_from_being_repeated(live):
+    from adaptive_pkg.doctor.access import secret_values
+
+    values = secret_values(live(SECRETS))
+    assert {f"leak-{number}" for number in (0, 1, 7, 9)} <= set(values)
+    assert all("[" not in value for value in values)

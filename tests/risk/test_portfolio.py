@@ -215,7 +215,7 @@ def test_after_an_exit_a_pair_rests_for_whole_candles():
     answer = ask(preset=tired, last_exit=exit_(1))
     assert answer.limit == "cooldown"
     assert answer.reason == (
-        "1 candle since the last exit in BTC/USDT; choppy waits for 3 after it (2 × 1.5)"
+        "1 candle since the last exit in BTC/USDT; choppy waits for more than 3 (2 × 1.5)"
     )
 
 

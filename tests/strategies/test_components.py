@@ -15,7 +15,8 @@ SHORT_RECORD = {
     "kelly": {"min_trades": 10, "drawdown_start": 0.002, "drawdown_full": 0.03},
     "sizing": {"max_position_fraction": 1.0},
 }
-IN_A_BACKTEST = sorted({item.name for item in fields(ComponentSettings)} - {"forecast"})
+ONLY_WHILE_TRADING = {"market_gate", "circuit_breaker"}  # see test_live_guards
+IN_A_BACKTEST = sorted({item.name for item in fields(ComponentSettings)} - {"forecast"} - ONLY_WHILE_TRADING)
 
 
 def off(component: str) -> dict:
@@ -44,6 +45,11 @@ def reference(without):
 @pytest.mark.parametrize("component", IN_A_BACKTEST)
 def test_a_switch_changes_real_trades(component, reference, without):
     assert set(without(component).decisions) != set(reference.decisions)
+
+
+@pytest.mark.parametrize("component", sorted(ONLY_WHILE_TRADING))
+def test_what_watches_a_trading_bot_changes_no_backtest(component, reference, without):
+    assert without(component).decisions == reference.decisions
 
 
 def test_what_each_switch_is_about_is_what_changes(reference, without):

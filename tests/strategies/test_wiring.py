@@ -168,6 +168,7 @@ def test_a_refused_candidate_is_logged_with_its_reason_when_live(
     caplog.set_level("INFO")
     strategy = load_strategy(make_config())
     strategy.dp.runmode = RunMode.DRY_RUN
+    strategy.messages.connect(strategy.dp)  # as a bot's start does
     whole = analyse(strategy, market["BTC/USDT"])
     refused = whole.index[whole["confidence"].notna() & (whole["enter_long"] == 0) & (whole.index > 900)]
     caplog.clear()

@@ -14,13 +14,16 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy import DecimalParameter, IntParameter, IStrategy, informative
 from pandas import DataFrame
 
+from adaptive_pkg.adapter.entry_guard import EntryGuard
 from adaptive_pkg.adapter.forecast_columns import forecast_columns
+from adaptive_pkg.adapter.messages import Messages
 from adaptive_pkg.adapter.open_trade import last_exit, stop_distance
 from adaptive_pkg.adapter.parameters import lay_under, present_values
 from adaptive_pkg.adapter.reads_only import reads_only
 from adaptive_pkg.adapter.trade_desk import TradeDesk
+from adaptive_pkg.doctor.access import secret_values
 from adaptive_pkg.doctor.checks import refuse_unsafe_start
-from adaptive_pkg.enums import Regime, RegimeChange
+from adaptive_pkg.enums import RegimeChange
 from adaptive_pkg.errors import AdaptiveError
 from adaptive_pkg.forecast.targets import (
     LOG_VOLATILITY,
@@ -33,8 +36,7 @@ from adaptive_pkg.market.features import forecast_features
 from adaptive_pkg.market.frame import market_frame
 from adaptive_pkg.market.higher_trend import TREND_COLUMNS, trend_reading
 from adaptive_pkg.market.indicators import compute_indicators, startup_candles
-from adaptive_pkg.policy.decision import Refusal, regime_of_tag
-from adaptive_pkg.policy.explanation import ENTRY_KEY
+from adaptive_pkg.policy.decision import regime_of_tag
 from adaptive_pkg.policy.judgement import judge
 from adaptive_pkg.policy.signals import exit_signals
 from adaptive_pkg.reports.chart import PLOT_CONFIG, regime_bands
@@ -100,11 +102,12 @@ class AdaptiveGRU(IStrategy):
         self.startup_candle_count = startup_candles(self.settings.indicators)
         self.uses_forecast = bool(config.get("freqai", {}).get("enabled"))
         self._tuned: dict | None = None
-        self._told: dict[str, int | None] = {}  # pair: the candle of its last refusal
         self.planner = EntryPlanner(self.settings)
         seconds = timeframe_to_seconds(config.get("timeframe", self.timeframe))
         self.desk = TradeDesk(self.planner, ClosedCandles(CANDLE_COLUMNS, seconds))
+        self.messages = Messages(self.settings.messages, self.desk)
         self.history = TradeHistory(regime_of_tag, self._r_multiple)
+        self.guard: EntryGuard | None = None  # while trading
 
     # --- market and forecast -------------------------------------------------------------------------
 
@@ -114,6 +117,18 @@ class AdaptiveGRU(IStrategy):
         self.desk.stores = self.dp.runmode is not RunMode.HYPEROPT
         if self._live:
             refuse_unsafe_start(self.config)
+            self.messages.connect(self.dp, secret_values(self.config))
+            self.guard = EntryGuard(self.settings, self.desk.candles, self.messages.breaker)
+
+    def bot_loop_start(self, current_time: datetime, **kwargs) -> None:
+        if self.guard:
+            self.guard.keep_watch(self.config, self.dp.current_whitelist(), self.dp.market)
+
+    def ft_bot_cleanup(self) -> None:
+        """Freqtrade's own end of FreqAI, on shutdown and before a reload; and ours of the gateway."""
+        super().ft_bot_cleanup()
+        if self.guard:
+            self.guard.close()
 
     def feature_engineering_standard(self, dataframe: DataFrame, metadata: dict, **kwargs) -> DataFrame:
         features = forecast_features(dataframe, self.settings.indicators)
@@ -156,14 +171,9 @@ class AdaptiveGRU(IStrategy):
             can_short=self.can_short,
             forecast_sigma=dataframe["forecast_strength"].to_numpy() if self.uses_forecast else None,
         )
-        regimes, decisions = judgement.regimes, judgement.decisions
         dataframe = dataframe.assign(**judgement.columns())
         self.desk.candles.put(metadata["pair"], dataframe)
-        if self._live and len(dataframe) and decisions.refusal[-1] != Refusal.NONE:
-            logger.info(
-                f"{metadata['pair']}: no entry in {Regime.from_code(int(regimes.codes[-1]))}: "
-                f"{decisions.refusal[-1]} (confidence {decisions.confidence[-1]:.2f})"
-            )
+        self.messages.analysed(metadata["pair"], dataframe, judgement, self.planner.settings)
         return dataframe
 
     def populate_exit_trend(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
@@ -174,24 +184,31 @@ class AdaptiveGRU(IStrategy):
         )
 
     def confirm_trade_entry(self, pair, amount, rate, current_time, entry_tag, side, **kwargs) -> bool:
-        """An entry without a stop is no entry; nor is one that the portfolio has no room for."""
+        """An entry without a stop is no entry; nor is one that portfolio, breaker or market refuse."""
         try:
+            equity = self.wallets.get_total_stake_amount()
             admission = self.desk.admit(
                 pair,
                 self._plan(pair, side, rate, current_time, entry_tag),
                 amount * rate,
                 current_time,
                 regime=regime_of_tag(entry_tag),
-                equity=self.wallets.get_total_stake_amount(),
+                equity=equity,
                 open_trades=Trade.get_trades_proxy(is_open=True),
                 last_exit=last_exit(Trade.get_trades_proxy(pair=pair, is_open=False)),
             )
+            verdict, cause = admission, "limits"
+            if admission.allowed and self.guard:
+                verdict = self.guard.admit(
+                    pair, side, amount * rate, current_time, equity=equity, trades=Trade.get_trades_proxy
+                )
+                cause = verdict.guard
         except Exception as error:
-            self._refuse(pair, error)
+            self._failed(pair, error, current_time)
             return False
-        if not admission.allowed:
-            self._say_once(pair, f"{pair}: {side} entry ({entry_tag}) refused: {admission.reason}")
-        return admission.allowed
+        if not verdict.allowed:
+            self.messages.refused(pair, cause, f"{side} entry ({entry_tag}) refused: {verdict.reason}")
+        return verdict.allowed
 
     # --- size ----------------------------------------------------------------------------------------
 
@@ -211,10 +228,9 @@ class AdaptiveGRU(IStrategy):
                 max_stake=self._free(max_stake, current_time),
             )
         except Exception as error:
-            self._refuse(pair, error)
+            self._failed(pair, error, current_time)
             return 0.0
-        if self._live:
-            logger.info(f"{pair}: {entry_tag}: {size.reason}")
+        self.messages.sized(pair, entry_tag, size)
         return self.desk.want(pair, size)
 
     def leverage(self, pair, current_time, current_rate, max_leverage, entry_tag, side, **kwargs) -> float:
@@ -232,8 +248,8 @@ class AdaptiveGRU(IStrategy):
         """Write the plans when the first entry fills: from then on they are the trade's own."""
         if order.ft_order_side != trade.entry_side:
             return
-        if self.desk.filled(trade, order, current_time, live=self._live) and self._live:
-            self._explain(trade)
+        if self.desk.filled(trade, order, current_time, live=self._live):
+            self.messages.entered(trade)
 
     @reads_only
     def adjust_trade_position(
@@ -259,12 +275,13 @@ class AdaptiveGRU(IStrategy):
         self, pair, trade: Trade, current_time, current_rate, after_fill, **kwargs
     ) -> float | None:
         try:
-            stop = self.desk.stop(trade, current_time).stop
+            state = self.desk.stop(trade, current_time)
         except Exception as error:
             logger.warning(f"{pair}: stop of trade {trade.id} stays where it is: {error}")
             return None
+        self.messages.stop_stands(trade, state)
         # 0 (already passed) leaves the stop alone; custom_exit then closes the trade
-        return stop_distance(stop, current_rate, trade)
+        return stop_distance(state.stop, current_rate, trade)
 
     def ft_stoploss_adjust(self, current_rate, trade: Trade, current_time, *args, **kwargs) -> None:
         """Freqtrade's own, and after a fill the plan's stop again: see `TradeDesk.hold_stop`."""
@@ -319,6 +336,12 @@ class AdaptiveGRU(IStrategy):
             self.desk.candles.get(pair), now, side=side, price=price, regime=regime_of_tag(tag)
         )
 
+    def _failed(self, pair: str, error: Exception, now: datetime) -> None:
+        """An entry is refused by an error; a defect of ours counts for the breaker."""
+        self.messages.failed(pair, error)
+        if self.guard and not isinstance(error, AdaptiveError):
+            self.guard.failed(repr(error), now)
+
     def _ledger(self, now: datetime):
         read = self.history.merge if self._live else self.history.follow
         return read(Trade.get_trades_proxy(is_open=False), now)
@@ -334,31 +357,3 @@ class AdaptiveGRU(IStrategy):
         """Of `max_stake`, what open trades' rungs have not reserved; `besides`: the trade that asks."""
         open_trades = Trade.get_trades_proxy(is_open=True)
         return max(max_stake - self.desk.reserved_stake(open_trades, now, besides), 0.0)
-
-    def _explain(self, trade: Trade) -> None:
-        """Why this entry: to the log, to Telegram and into the trade's own data."""
-        try:
-            words = self.desk.explain(trade)
-        except Exception as error:
-            logger.warning(f"{trade.pair}: entry of trade {trade.id} cannot be explained: {error}")
-            return
-        trade.set_custom_data(ENTRY_KEY, words.to_dict())
-        self._say(f"{trade.pair}: {words.text}")
-
-    def _say(self, message: str) -> None:
-        """To the log and, once per candle, to Telegram; only while trading."""
-        if self._live:
-            logger.info(message)
-            self.dp.send_msg(message)
-
-    def _refuse(self, pair: str, error: Exception) -> None:
-        """Say why an entry is refused. What is not one of our own errors is a defect: show where."""
-        logger.warning(f"{pair}: entry refused: {error}", exc_info=not isinstance(error, AdaptiveError))
-        self._say_once(pair, f"{pair}: entry refused: {error}")
-
-    def _say_once(self, pair: str, message: str) -> None:
-        """A refusal a candle: freqtrade asks again all the time, and the words hold the live price."""
-        known = self.desk.candles.latest(pair)
-        if self._told.get(pair) != known:
-            self._told[pair] = known
-            self._say(message)

@@ -1,0 +1,266 @@
+"""Orders and positions at the exchange that the trade database does not know: nobody watches their stops.
+
+freqtrade stores an order after the exchange has answered. A process killed in between, or an answer lost on
+the way, leaves an order that freqtrade never looks for, and its next loop enters the same signal again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+LOOK_BACK = timedelta(days=1)  # how far a start looks back, at least
+LONGEST_LOOK_BACK = timedelta(days=7)
+UNDER_WAY = timedelta(seconds=15)  # a request this old has arrived or is refused: ccxt's recvWindow is 10 s
+LOOK_AGAIN = timedelta(minutes=1)
+DUST = 0.02  # part of an order's amount that fees and rounding may explain
+
+
+class OrphanKind(StrEnum):
+    """What is at the exchange and not in the database."""
+
+    ORDER = "order"  # open: it may still fill
+    POSITION = "position"  # filled, and what it bought is still there
+
+
+@dataclass(frozen=True, slots=True)
+class SeenOrder:
+    """An order as the exchange tells it. Amounts in base currency."""
+
+    order_id: str
+    side: str  # "buy" or "sell"
+    is_open: bool
+    amount: float
+    filled: float
+    price: float
+
+    @property
+    def sign(self) -> float:
+        return 1.0 if self.side == "buy" else -1.0
+
+    @classmethod
+    def from_ccxt(cls, order: Mapping[str, Any]) -> SeenOrder:
+        """Read ccxt's unified order. Missing numbers count as 0."""
+        return cls(
+            str(order["id"]),
+            str(order["side"]),
+            order.get("status") in ("open", None),
+            float(order.get("amount") or 0.0),
+            float(order.get("filled") or 0.0),
+            float(order.get("average") or order.get("price") or 0.0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PairBooks:
+    """One pair as the exchange and as the database have it.
+
+    Attributes:
+        orders: the exchange's, back to before the first one that could be missing.
+        known: ids of the database's orders of this pair.
+        owned: base currency in the account, or the perpetual's position (below 0: short).
+        held: the same as the database's open trades have it.
+        trade_id: of the open trade, if there is one.
+    """
+
+    orders: tuple[SeenOrder, ...]
+    known: frozenset[str]
+    owned: float
+    held: float
+    trade_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """One open order, or what is left of what unknown orders bought or sold.
+
+    `amount`: base currency; below 0 for a sale or a short.
+    """
+
+    kind: OrphanKind
+    pair: str
+    order_ids: tuple[str, ...]
+    amount: float
+    price: float
+    trade_id: int | None = None
+
+    @property
+    def text(self) -> str:
+        """What it is, and what to do about it."""
+        named, amount = ", ".join(self.order_ids), f"{abs(self.amount):.8g}"
+        side = "buy" if self.amount > 0 else "sell"
+        if self.kind is OrphanKind.ORDER:
+            what, remedy = f"an open {side} order {named} of {amount} at {self.price:.8g}", "cancel it"
+        else:
+            what = f"{amount} from {side} order {named} at {self.price:.8g}, without a stop,"
+            remedy = "close it"
+        remedy += " at the exchange"
+        if self.trade_id is not None:
+            remedy = f"/reload_trade {self.trade_id} takes it in; or {remedy}"
+        return f"{self.pair}: the exchange has {what} which the bot does not know; {remedy}"
+
+
+def find_orphans(pair: str, books: PairBooks) -> tuple[Orphan, ...]:
+    """What the database does not know of one pair.
+
+    An unknown position counts only as far as the account owns more than the open trades do: one that was
+    closed by hand is none, nor is a balance that no unknown order explains.
+    """
+    unknown = [order for order in books.orders if order.order_id not in books.known]
+    found = [
+        Orphan(
+            OrphanKind.ORDER,
+            pair,
+            (order.order_id,),
+            order.sign * (order.amount - order.filled),
+            order.price,
+            books.trade_id,
+        )
+        for order in unknown
+        if order.is_open
+    ]
+    filled = [order for order in unknown if order.filled > 0.0]
+    net = sum(order.sign * order.filled for order in filled)
+    surplus = books.owned - books.held
+    left = min(abs(net), abs(surplus))
+    grown = net * surplus > 0.0 and abs(books.owned) > abs(books.held)  # an exit freqtrade finds by itself
+    if grown and left > DUST * max(order.filled for order in filled):
+        cause = [order for order in filled if order.sign * net > 0]
+        ids = tuple(order.order_id for order in cause)
+        signed = left if net > 0 else -left
+        found.append(Orphan(OrphanKind.POSITION, pair, ids, signed, cause[-1].price, books.trade_id))
+    return tuple(found)
+
+
+class OrphanWatch:
+    """Asks the exchange at a start, and whenever an order was sent of which nothing was heard.
+
+    Between two of them it costs nothing. While there is an orphan, or the exchange does not answer, entries
+    of all pairs are refused: what is at risk is not known.
+
+    Args:
+        read: (pair, since) → its books. Whatever it raises means that the exchange cannot be asked.
+        known: pair → the database's orders of it, each with when it was placed.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[str, datetime], PairBooks],
+        known: Callable[[str], Mapping[str, datetime]],
+    ) -> None:
+        self._read, self._known = read, known
+        self._sent: dict[str, tuple[datetime, frozenset[str]]] = {}  # pair: when, and what was known then
+        self._since: dict[str, datetime] = {}  # pair: to be asked about, back to this moment
+        self._found: dict[str, tuple[Orphan, ...]] = {}
+        self._looked: dict[str, datetime] = {}
+        self._asked: dict[str, datetime] = {}  # by `unheard`
+
+    @property
+    def orphans(self) -> tuple[Orphan, ...]:
+        """What is known to be at the exchange and not in the database."""
+        return tuple(orphan for found in self._found.values() for orphan in found)
+
+    def start(self, pairs: Collection[str], now: datetime) -> tuple[str, ...]:
+        """Look at every pair after a start. Returns what to say: orphans, and pairs that gave no answer."""
+        for pair in pairs:
+            last = max(self._known(pair).values(), default=now) - LOOK_AGAIN
+            self._since[pair] = max(min(now - LOOK_BACK, last), now - LONGEST_LOOK_BACK)
+        return tuple(filter(None, (self._look(pair, now) for pair in pairs)))
+
+    def sending(self, pair: str, now: datetime) -> None:
+        """An order of this pair goes out now."""
+        self._sent[pair] = now, frozenset(self._known(pair))
+
+    def refusal(self, pair: str, now: datetime) -> str:
+        """Why no order may be sent for the pair; empty where one may."""
+        if reason := self._settle(pair, now):
+            return reason
+        for other in dict.fromkeys([pair, *self._found]):
+            if other in self._since and (reason := self._look(other, now)):
+                return reason
+        return ""
+
+    def unheard(self, now: datetime) -> tuple[str, ...]:
+        """What to say of orders that were not heard of in time. Cheap enough for every loop."""
+        late = [pair for pair, (sent, _) in self._sent.items() if now - sent >= UNDER_WAY]
+        for pair in late:
+            self._settle(pair, now)
+        open_questions = [pair for pair in self._since if pair not in self._found]
+        said = []
+        for pair in open_questions:
+            if now - self._asked.get(pair, now - LOOK_AGAIN) >= LOOK_AGAIN:
+                self._asked[pair] = now
+                said.append(self._look(pair, now))
+        return tuple(filter(None, said))
+
+    def before_order(self, pair: str, now: datetime) -> str:
+        """Why no order may go out now. Empty: it does, and is looked for if nothing is heard of it."""
+        if not (reason := self.refusal(pair, now)):
+            self.sending(pair, now)
+        return reason
+
+    def _settle(self, pair: str, now: datetime) -> str:
+        """Has the last order of the pair come to the database? Else it is to be looked for, or waited for."""
+        if pair in self._sent:
+            sent, known = self._sent[pair]
+            if set(self._known(pair)) <= known:  # lost, or turned down
+                if now - sent < UNDER_WAY:
+                    return f"{pair}: nothing was heard of its last order, which may still be under way"
+                self._since.setdefault(pair, sent - LOOK_AGAIN)
+            del self._sent[pair]
+        return ""
+
+    def _look(self, pair: str, now: datetime) -> str:
+        """Ask about one pair. Empty where all is well, and then it is not asked about any more."""
+        looked = self._looked.get(pair)
+        if looked is None or now - looked >= LOOK_AGAIN or pair not in self._found:
+            try:
+                found = find_orphans(pair, self._read(pair, self._since[pair]))
+            except Exception as error:
+                return f"{pair}: the exchange cannot be asked for orders the bot does not know: {error}"
+            self._looked[pair] = now
+            if not found:
+                self._found.pop(pair, None)
+                del self._since[pair]
+                return ""
+            self._found[pair] = found
+        return "; ".join(orphan.text for orphan in self._found[pair])
+
+
+def read_books(
+    pair: str, orders: Iterable[Mapping[str, Any]], trades: Iterable[Any], owned: float
+) -> PairBooks:
+    """The books from ccxt's orders and freqtrade's trades of the pair, open and closed."""
+    trades = list(trades)
+    open_trades = [trade for trade in trades if trade.is_open]
+    return PairBooks(
+        tuple(SeenOrder.from_ccxt(order) for order in orders),
+        frozenset(known_orders(trades)),
+        owned,
+        sum((-1.0 if trade.is_short else 1.0) * (trade.amount or 0.0) for trade in open_trades),
+        open_trades[0].id if open_trades else None,
+    )
+
+
+def known_orders(trades: Iterable[Any]) -> dict[str, datetime]:
+    """Ids of the orders of freqtrade's trades, each with when it was placed."""
+    return {str(order.order_id): order.order_date_utc for trade in trades for order in trade.orders}
+
+
+def watch_bot(dp: Any, wallets: Any, trades: Callable[..., Iterable[Any]]) -> OrphanWatch:
+    """A watch over a live bot's account.
+
+    Args:
+        dp, wallets: the strategy's.
+        trades: freqtrade's `Trade.get_trades_proxy`.
+    """
+
+    def read(pair: str, since: datetime) -> PairBooks:
+        orders = dp._exchange.fetch_orders(pair, since)
+        wallets.update()  # after the orders: a fill in between is then no surplus that they do not explain
+        return read_books(pair, orders, trades(pair=pair), wallets.get_owned(pair, pair.partition("/")[0]))
+
+    return OrphanWatch(read, lambda pair: known_orders(trades(pair=pair)))
