@@ -14,6 +14,14 @@ MAY_IMPORT = {
     "forecast": {"forecast", "settings"},
 }
 EVERYBODY = {"errors", "enums"}
+# outside data: the store below, then who asks, the two kinds of sources beside each other, all of it on top
+OUTSIDE_DATA = {
+    "store": {"store", "settings"},
+    "polling": {"polling", "store", "exchange", "settings"},
+    "sentiment": {"sentiment", "polling", "store", "settings"},
+    "onchain": {"onchain", "polling", "store", "settings"},
+    "sources": {"sources", "sentiment", "onchain", "polling", "store", "exchange", "settings"},
+}
 
 
 def modules(root, room):
@@ -65,6 +73,20 @@ def test_the_exchange_room_stands_alone(project_root):
                 assert rest.split(".")[0] in {"exchange", "settings"} | EVERYBODY, (
                     f"{path.name} imports {name}"
                 )
+
+
+@pytest.mark.parametrize("room", OUTSIDE_DATA)
+def test_the_rooms_of_outside_data_import_only_what_is_below_them(project_root, room):
+    assert modules(project_root, room)
+    for path in modules(project_root, room):
+        for name, _ in imports(path):
+            head, _, rest = name.partition(".")
+            assert head not in ("freqtrade", "ccxt", "requests", "torch"), f"{path.name} imports {name}"
+            assert room != "store" or head not in OUTSIDE or head == "threading", (
+                f"{path.name} imports {name}"
+            )
+            if head == "adaptive_pkg" and rest:
+                assert rest.split(".")[0] in OUTSIDE_DATA[room] | EVERYBODY, f"{path.name} imports {name}"
 
 
 def test_the_adapter_knows_freqtrades_objects_but_does_not_import_it(project_root):

@@ -28,6 +28,7 @@ from adaptive_pkg.settings.risk import (
     StopSettings,
 )
 from adaptive_pkg.settings.schema import Settings, describe, param, parse, section
+from adaptive_pkg.settings.sources import SourcesSettings
 
 __all__ = [
     "DEFAULT_PRESETS",
@@ -48,6 +49,7 @@ __all__ = [
     "RegimeSettings",
     "Settings",
     "SizingSettings",
+    "SourcesSettings",
     "StopSettings",
     "describe",
     "load_forecast_settings",
@@ -115,6 +117,7 @@ class AdaptiveSettings(Settings):
     exchange: ExchangeSettings = section(ExchangeSettings)
     components: ComponentSettings = section(ComponentSettings)
     messages: MessageSettings = section(MessageSettings)
+    sources: SourcesSettings = section(SourcesSettings)
 
     def replaced(self, values: Mapping[str, Any]) -> AdaptiveSettings:
         """The same settings with some values changed, each checked.
