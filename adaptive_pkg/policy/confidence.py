@@ -18,13 +18,14 @@ class Confidence:
     """Score of each candle and what it is made of.
 
     score: float (n,) in 0..1. parts: float (n,) in 0..1 by component, before weighting.
-    forecast_factor, regime_factor: float (n,), what the score was multiplied by.
+    forecast_factor, regime_factor, library_factor: float (n,), what the score was multiplied by.
     """
 
     score: np.ndarray
     parts: dict[str, np.ndarray]
     forecast_factor: np.ndarray
     regime_factor: np.ndarray
+    library_factor: np.ndarray
 
 
 class ConfidenceScorer:
@@ -39,6 +40,7 @@ class ConfidenceScorer:
         side: np.ndarray,
         regime_confidence: np.ndarray,
         forecast_sigma: np.ndarray | None = None,
+        library_effect: np.ndarray | None = None,
     ) -> Confidence:
         """Score every candle for the side that is wanted there.
 
@@ -47,6 +49,8 @@ class ConfidenceScorer:
             side: int (n,), 1 long, -1 short; 0 is scored as long.
             regime_confidence: float (n,) in 0..1.
             forecast_sigma: float (n,), forecast return in σ, NaN where there is none; None: no forecast.
+            library_effect: float (n,) in −1..1, relative gain of a long by the signal library's vote (a
+                short's loss); None: not asked.
         """
         direction = np.where(side < 0, -1.0, 1.0)
         parts = {
@@ -60,8 +64,9 @@ class ConfidenceScorer:
         base = sum(weight * np.nan_to_num(parts[name]) for name, weight in self.settings.weights.items())
         forecast_factor = self._forecast_factor(forecast_sigma, direction)
         regime_factor = 1.0 + self.settings.regime_effect * (2.0 * regime_confidence - 1.0)
-        score = np.clip(base * forecast_factor * regime_factor, 0.0, 1.0)
-        return Confidence(score, parts, forecast_factor, regime_factor)
+        library_factor = np.ones(len(frame)) if library_effect is None else 1.0 + direction * library_effect
+        score = np.clip(base * forecast_factor * regime_factor * library_factor, 0.0, 1.0)
+        return Confidence(score, parts, forecast_factor, regime_factor, library_factor)
 
     def tier_multiplier(self, score: np.ndarray | float) -> np.ndarray:
         """Size multiplier of each score: 1.0, 0.6, 0.3, or 0 below the lowest tier."""

@@ -58,6 +58,7 @@ def decide_entries(
     *,
     can_short: bool,
     forecast_sigma: np.ndarray | None = None,
+    library_score: np.ndarray | None = None,
 ) -> Decisions:
     """Turn the rules' candidates into decisions, each refusal with its reason.
 
@@ -65,6 +66,7 @@ def decide_entries(
         frame: candles with indicator columns. regime_codes: (n,) `RegimeFrame.tradable_codes`.
         regime_confidence: (n,) from the detector.
         forecast_sigma: (n,) forecast return in σ, NaN where there is none; None without a forecaster.
+        library_score: (n,) `Vote.score` of the signal library, −1..1; None: not asked.
     """
     presets = {regime: settings.preset(regime) for regime in Regime}
     candidates = entry_candidates(frame, regime_codes, presets, can_short=can_short)
@@ -78,7 +80,8 @@ def decide_entries(
         forecast = (
             forecast_sigma[wanted] if forecast_sigma is not None and settings.components.forecast else None
         )
-        score = scorer.score(rows, side, regime_confidence[wanted], forecast).score
+        effect = None if library_score is None else settings.library.confidence_weight * library_score[wanted]
+        score = scorer.score(rows, side, regime_confidence[wanted], forecast, effect).score
         tier = scorer.tier_multiplier(score)
     else:
         score = tier = np.ones(len(wanted))

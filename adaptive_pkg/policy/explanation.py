@@ -72,11 +72,15 @@ def explain_entry(row: pd.DataFrame, tag: str, side: int, settings: AdaptiveSett
         raise DataError(f"column {missing[0]!r} is missing; judge the frame first")
     scorer = ConfidenceScorer(settings.confidence)
     use_forecast = settings.components.forecast and "forecast_strength" in row
+    effect = None
+    if settings.library.confidence_weight > 0 and "library_score" in row:
+        effect = settings.library.confidence_weight * row["library_score"].to_numpy()
     confidence = scorer.score(
         row,
         np.array([side]),
         row["regime_confidence"].to_numpy(),
         row["forecast_strength"].to_numpy() if use_forecast else None,
+        effect,
     )
     score = float(confidence.score[0]) if settings.components.confidence else 1.0
     return EntryExplanation(

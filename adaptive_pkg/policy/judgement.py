@@ -9,6 +9,7 @@ import pandas as pd
 
 from adaptive_pkg.market.regime import MarketRegimeDetector, RegimeFrame
 from adaptive_pkg.policy.decision import Decisions, decide_entries
+from adaptive_pkg.policy.library import library_vote
 from adaptive_pkg.settings import AdaptiveSettings
 
 
@@ -18,10 +19,12 @@ class Judgement:
 
     regimes: RegimeFrame
     decisions: Decisions
+    library_score: np.ndarray | None = None  # the signal library's vote, −1..1; None: not asked
 
     def columns(self) -> dict[str, np.ndarray]:
         """The columns that freqtrade, the planner and the charts read, each (n,)."""
-        return {
+        asked = {} if self.library_score is None else {"library_score": self.library_score}
+        return asked | {
             "regime": self.regimes.codes,
             "regime_confidence": self.regimes.confidence,
             "confidence": self.decisions.confidence,
@@ -45,6 +48,9 @@ def judge(
         DataError: a column is missing.
     """
     regimes = MarketRegimeDetector(settings.regime).detect(frame)
+    vote = None
+    if settings.library.confidence_weight > 0:  # at 0 the library costs nothing
+        vote = library_vote(frame, settings.library, regimes.tradable_codes).score
     decisions = decide_entries(
         frame,
         regimes.tradable_codes,
@@ -52,5 +58,6 @@ def judge(
         settings,
         can_short=can_short,
         forecast_sigma=forecast_sigma,
+        library_score=vote,
     )
-    return Judgement(regimes, decisions)
+    return Judgement(regimes, decisions, vote)

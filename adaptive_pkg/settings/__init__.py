@@ -10,6 +10,7 @@ from adaptive_pkg.enums import Profile, Regime, RegimeChange
 from adaptive_pkg.errors import SettingsError
 from adaptive_pkg.settings.exchange import ExchangeSettings
 from adaptive_pkg.settings.forecast import ForecastSettings
+from adaptive_pkg.settings.library import LibrarySettings
 from adaptive_pkg.settings.live import BreakerSettings, GateSettings
 from adaptive_pkg.settings.market import IndicatorSettings, RegimeSettings
 from adaptive_pkg.settings.messages import MessageSettings
@@ -43,6 +44,7 @@ __all__ = [
     "IndicatorSettings",
     "KellySettings",
     "LadderSettings",
+    "LibrarySettings",
     "MessageSettings",
     "PortfolioSettings",
     "Preset",
@@ -104,6 +106,7 @@ class AdaptiveSettings(Settings):
         default_factory=lambda: dict(DEFAULT_PRESETS), metadata={"doc": "overrides per regime"}
     )
     confidence: ConfidenceSettings = section(ConfidenceSettings)
+    library: LibrarySettings = section(LibrarySettings)
     kelly: KellySettings = section(KellySettings)
     sizing: SizingSettings = section(SizingSettings)
     stops: StopSettings = section(StopSettings)

@@ -52,6 +52,17 @@ def test_what_watches_a_trading_bot_changes_no_backtest(component, reference, wi
     assert without(component).decisions == reference.decisions
 
 
+def test_the_signal_librarys_vote_counts_as_much_as_its_weight_and_by_default_nothing(
+    reference, make_config, run_backtest
+):
+    def decisions(weight):
+        library = {"library": {"confidence_weight": weight}}
+        return run_backtest(make_config({"adaptive": SHORT_RECORD | library})).decisions
+
+    assert decisions(0.0) == reference.decisions
+    assert set(decisions(0.5)) != set(reference.decisions)
+
+
 def test_what_each_switch_is_about_is_what_changes(reference, without):
     def entries(run):
         return [(t.pair, t.open_date, t.enter_tag) for t in run.trades]
