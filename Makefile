@@ -9,13 +9,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install demo test lint bench lock clean
+.PHONY: help install demo test lint bench soak lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   install, then backtest AdaptiveGRU on a synthetic market (about a minute)"
 	@echo "make test   install, then lint and run the test suite"
 	@echo "make bench  the benchmarks in the README; DATA=DIR names the folder of candles"
+	@echo "make soak   the long rehearsals of the whole bot: parity, crashes, a storm, a week; DATA=DIR as above, DATA_5M=DIR of 5m candles"
 	@echo "make lock   resolve the dependencies anew into requirements.lock"
 
 install: $(READY)
@@ -37,6 +38,8 @@ demo: $(READY)
 	$(BIN)/adaptive demo
 
 test: lint
+	@command -v faketime >/dev/null || { test "$$(id -u)" = 0 && .ci/faketime; } || \
+		echo "WARNING: without faketime (apt-get install faketime) the tests of the whole bot in fast time FAIL"
 	$(BIN)/python -m pytest
 
 lint: $(READY)
@@ -51,6 +54,14 @@ bench: $(READY)
 	$(BIN)/adaptive bench limiter
 	$(BIN)/adaptive bench stream
 	$(BIN)/adaptive bench training --datadir $(DATA) --reference-fits 9
+
+# the 5m candles of a storm and a week; without them a synthetic market
+soak: $(READY)
+	$(BIN)/adaptive rehearse parity --datadir $(DATA)
+	$(BIN)/adaptive rehearse model --datadir $(DATA)
+	$(BIN)/adaptive rehearse crash $(if $(DATA_5M),--datadir $(DATA_5M))
+	$(BIN)/adaptive rehearse storm $(if $(DATA_5M),--datadir $(DATA_5M))
+	$(BIN)/adaptive rehearse soak $(if $(DATA_5M),--datadir $(DATA_5M))
 
 lock:
 	test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.lock; }

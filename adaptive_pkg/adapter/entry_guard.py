@@ -1,4 +1,4 @@
-"""What stands between a decided entry and its order while the bot trades: the breaker, and the market."""
+"""What stands between a decided entry and its order while the bot trades: breaker, market, lost orders."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from adaptive_pkg.adapter.open_trade import OpenTrade
+from adaptive_pkg.adapter.orphans import OrphanWatch
 from adaptive_pkg.adapter.venue_address import endpoints_of, proxy_of
-from adaptive_pkg.errors import ExchangeError
+from adaptive_pkg.errors import ExchangeError, StateError
 from adaptive_pkg.exchange.gateway import ExchangeGateway, PairMarket
 from adaptive_pkg.market.closed_candles import ClosedCandles, PairCandles
 from adaptive_pkg.risk.breaker import BreakerState, CircuitBreaker, DayResult, Trip, midnight
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class GuardVerdict:
-    """Whether the entry may go on; `guard` names who refused: "breaker" or "market"."""
+    """Whether the entry may go on; `guard` names who refused: "breaker", "market" or "lost order"."""
 
     allowed: bool
     reason: str
@@ -31,39 +32,52 @@ class GuardVerdict:
 
 
 class EntryGuard:
-    """Asks the breaker, then the market. Only entries ask it; stops and exits do not know it.
+    """Asks the breaker, then the market, then for lost orders. Stops and exits never wait for it.
 
     Freqtrade makes one entry at a time, its API's and Telegram's included, so the breaker needs no lock.
 
     Args:
         settings: gate, breaker, exchange and the switches of both.
         candles: the closed candles of every pair.
-        on_breaker: called when the breaker opens and when it has closed again.
+        say: told when the breaker opens and has closed again, and of orders that freqtrade has lost.
+        orphans: looks for such orders; None in a dry run, which has none.
     """
 
     def __init__(
         self,
         settings: AdaptiveSettings,
         candles: ClosedCandles,
-        on_breaker: Callable[[str], None] = logger.info,
+        say: Callable[[str], None] = logger.info,
+        orphans: OrphanWatch | None = None,
     ):
         self.breaker = CircuitBreaker(settings.breaker)
         self.gateway: ExchangeGateway | None = None
         self._settings, self._candles = settings, candles
-        self._on_breaker = on_breaker
+        self._say, self._orphans = say, orphans
+        self._looked = False  # for lost orders, since the start
         self._told = Trip.NONE
         self._unserved = False  # said that this exchange has no gateway
 
     # --- the gateway's life ---------------------------------------------------------------------------
 
     def keep_watch(
-        self, config: Mapping[str, Any], pairs: Iterable[str], market: Callable[[str], Mapping | None]
+        self, config: Mapping[str, Any], dp: Any, now: datetime, open_trades: Iterable[OpenTrade]
     ) -> None:
-        """A turn of the bot's loop: start the gateway if need be, and follow the whitelist.
+        """A turn of the bot's loop: look for lost orders, keep the gateway up, follow the whitelist.
 
         Args:
-            config: freqtrade's. market: pair → ccxt's market; None: not listed.
+            config: freqtrade's. dp: its DataProvider, for whitelist and markets.
         """
+        pairs = dp.current_whitelist()
+        if self._orphans is not None:
+            if self._looked:
+                lost = self._orphans.unheard(now)
+            else:
+                held = (trade.pair for trade in open_trades)
+                lost = self._orphans.start(list(dict.fromkeys([*pairs, *held])), now)
+                self._looked = True
+            for text in lost:
+                self._say(text)
         if not self._settings.components.market_gate or self._unserved:
             return
         if self.gateway is None:
@@ -74,7 +88,7 @@ class EntryGuard:
                 logger.warning(f"{name}: spread, depth and funding are checked on binance only, not here")
                 return
             self.gateway = ExchangeGateway(endpoints, self._settings.exchange, proxy_of(config))
-        listed = {pair: market(pair) for pair in pairs}
+        listed = {pair: dp.market(pair) for pair in pairs}
         self.gateway.watch({pair: found["id"] for pair, found in listed.items() if found})
 
     def close(self) -> None:
@@ -94,7 +108,7 @@ class EntryGuard:
         equity: float,
         trades: Callable[..., Iterable[Any]],
     ) -> GuardVerdict:
-        """Whether an entry may go on. Waits for the order book.
+        """Whether an entry may go on; it is then taken to be sent. Waits for the order book.
 
         Args:
             notional: value of the position. equity: of the account, open trades at cost.
@@ -109,6 +123,13 @@ class EntryGuard:
             state = self._breaker_state(now, self._candles.get(pair), day)
             if not state.closed:
                 return GuardVerdict(False, f"{state.trip}: {state.reason}", "breaker")
+        verdict = self._market(pair, side, notional, now)
+        asked = verdict.allowed and self._orphans is not None
+        if asked and (reason := self._orphans.before_order(pair, now)):
+            return GuardVerdict(False, reason, "lost order")
+        return verdict
+
+    def _market(self, pair: str, side: str, notional: float, now: datetime) -> GuardVerdict:
         if self.gateway is None:
             return GuardVerdict(True, "the market is not checked")
         gate = self._settings.gate
@@ -122,6 +143,16 @@ class EntryGuard:
         self.succeeded()
         verdict = judge_market(reading, side, notional, gate)
         return GuardVerdict(verdict.allowed, verdict.reason, "" if verdict.allowed else "market")
+
+    def send(self, pair: str, now: datetime) -> None:
+        """One more order of an open trade goes out now. Raises StateError where one before it may be lost."""
+        if self._orphans is not None and (reason := self._orphans.before_order(pair, now)):
+            raise StateError(reason)
+
+    def exits(self, pair: str, now: datetime) -> None:
+        """An exit is being sent; it never waits."""
+        if self._orphans is not None:
+            self._orphans.sending(pair, now)
 
     def failed(self, what: str, now: datetime) -> None:
         """Something that entries rely on has failed."""
@@ -149,7 +180,7 @@ class EntryGuard:
         if changed:
             until = f", until {state.until:%F %H:%M} UTC at least" if state.until else ""
             resting = f"entries rest: {state.trip}: {state.reason}{until}"
-            self._on_breaker("entries go on again" if state.closed else resting)
+            self._say("entries go on again" if state.closed else resting)
         return state
 
 

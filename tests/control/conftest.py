@@ -250,6 +250,7 @@ def _config(overlay: dict[str, Any], token: str, api: dict[str, Any]) -> dict[st
         "entry_pricing": {"price_side": "other"},
         "exit_pricing": {"price_side": "other"},
         "force_entry_enable": True,
+        "ignore_buying_expired_candle_after": 0,  # the bot starts at any minute of the hour
         "max_open_trades": 3,
         "adaptive": {
             "components": {"target": False},

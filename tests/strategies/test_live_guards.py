@@ -222,6 +222,6 @@ def test_another_exchange_goes_without_and_says_so(open_desk, caplog):
         desk.strategy.settings.replaced({"components.market_gate": True}), desk.strategy.desk.candles
     )
     for _ in range(2):
-        guard.keep_watch({"exchange": {"name": "kraken"}}, [PAIR], desk.bot.dataprovider.market)
+        guard.keep_watch({"exchange": {"name": "kraken"}}, desk.bot.dataprovider, datetime.now(UTC), [])
     assert guard.gateway is None
     assert caplog.text.count("checked on binance only") == 1

@@ -18,6 +18,7 @@ from adaptive_pkg.adapter.entry_guard import EntryGuard
 from adaptive_pkg.adapter.forecast_columns import forecast_columns
 from adaptive_pkg.adapter.messages import Messages
 from adaptive_pkg.adapter.open_trade import last_exit, stop_distance
+from adaptive_pkg.adapter.orphans import watch_bot
 from adaptive_pkg.adapter.parameters import lay_under, present_values
 from adaptive_pkg.adapter.reads_only import reads_only
 from adaptive_pkg.adapter.trade_desk import TradeDesk
@@ -57,6 +58,7 @@ class AdaptiveGRU(IStrategy):
     INTERFACE_VERSION = 3
     timeframe = "1h"
     process_only_new_candles = True
+    ignore_buying_expired_candle_after = 600  # seconds; a backtest enters at the next open, not later
     use_exit_signal = True
     use_custom_stoploss = True
     minimal_roi = {}  # targets are per trade: custom_roi
@@ -88,8 +90,7 @@ class AdaptiveGRU(IStrategy):
     def protections(self) -> list[dict]:
         if not self.settings.components.portfolio_limits:
             return []
-        day = 86_400 // timeframe_to_seconds(self.timeframe)
-        return halt_protections(self.settings.portfolio, day)
+        return halt_protections(self.settings.portfolio, 86_400 // timeframe_to_seconds(self.timeframe))
 
     plot_config = PLOT_CONFIG
 
@@ -118,11 +119,13 @@ class AdaptiveGRU(IStrategy):
         if self._live:
             refuse_unsafe_start(self.config)
             self.messages.connect(self.dp, secret_values(self.config))
-            self.guard = EntryGuard(self.settings, self.desk.candles, self.messages.breaker)
+            live = self.dp.runmode is RunMode.LIVE
+            orphans = watch_bot(self.dp, self.wallets, Trade.get_trades_proxy) if live else None
+            self.guard = EntryGuard(self.settings, self.desk.candles, self.messages.breaker, orphans)
 
     def bot_loop_start(self, current_time: datetime, **kwargs) -> None:
         if self.guard:
-            self.guard.keep_watch(self.config, self.dp.current_whitelist(), self.dp.market)
+            self.guard.keep_watch(self.config, self.dp, current_time, Trade.get_trades_proxy(is_open=True))
 
     def ft_bot_cleanup(self) -> None:
         """Freqtrade's own end of FreqAI, on shutdown and before a reload; and ours of the gateway."""
@@ -261,10 +264,12 @@ class AdaptiveGRU(IStrategy):
                 return None
             free = self._free(max_stake, current_time, besides=trade.id)
             step = self.desk.next_step(trade, current_time, current_rate, min_stake=min_stake, available=free)
+            if step.kind is StepKind.HOLD:
+                return None
+            if self.guard:
+                self.guard.send(trade.pair, current_time)
         except Exception as error:
             logger.warning(f"{trade.pair}: ladder of trade {trade.id} rests: {error}")
-            return None
-        if step.kind is StepKind.HOLD:
             return None
         if self._live:
             logger.info(f"{trade.pair}: {step.tag}: {step.reason}")
@@ -288,6 +293,12 @@ class AdaptiveGRU(IStrategy):
         super().ft_stoploss_adjust(current_rate, trade, current_time, *args, **kwargs)
         if kwargs.get("after_fill"):
             self.desk.hold_stop(trade, current_time)
+
+    @reads_only
+    def confirm_trade_exit(self, pair, trade: Trade, *args, current_time: datetime, **kwargs) -> bool:
+        if self.guard:
+            self.guard.exits(pair, current_time)
+        return True
 
     @reads_only
     def custom_exit(self, pair, trade: Trade, current_time, current_rate, **kwargs) -> str | None:

@@ -1,0 +1,110 @@
+"""The long rehearsals of parity and of the models' life, with their report on paper and as JSON."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from adaptive_pkg.market.timeframes import timeframe_hours
+from adaptive_pkg.rehearsal.market import BEGIN, PAIRS, TIMEFRAME, write_market
+from adaptive_pkg.rehearsal.model_life import run_model_life
+from adaptive_pkg.rehearsal.parity import run_parity
+from adaptive_pkg.simulator.candles import CandleStore
+
+CANDLES = 520
+
+
+def rehearse_parity(
+    datadir: Path | None = None,
+    candles: int = CANDLES,
+    pairs: Sequence[str] = PAIRS,
+    timeframe: str = TIMEFRAME,
+    *,
+    start: datetime | None = None,
+    live: Sequence[bool] = (False, True),
+    workdir: Path | None = None,
+    json_path: Path | None = None,
+) -> int:
+    """Rehearse parity in a dry run and with keys; print the tables.
+
+    Args:
+        datadir: folder of candles; None: a synthetic market.
+        start: None: so that the last candle on file is the span's last.
+        live: which of the two to run.
+        workdir: where logs and databases are left; None: nowhere.
+
+    Returns:
+        0 where parity holds in all of them, else 1.
+
+    Raises:
+        RehearsalError, DataError: it cannot be run.
+    """
+    with _folder(workdir) as folder:
+        source, start = _span(folder, datadir, start, candles, pairs, timeframe)
+        reports = []
+        for keys in live:
+            where = folder / ("live" if keys else "dry")
+            reports.append(run_parity(where, source, start, candles, pairs, timeframe, live=keys))
+            print(reports[-1].table(), flush=True)
+        _write(json_path, {"parity": [report.to_dict() for report in reports]})
+    return int(not all(report.holds for report in reports))
+
+
+def rehearse_model(
+    datadir: Path | None = None,
+    pairs: Sequence[str] = PAIRS[:2],
+    timeframe: str = TIMEFRAME,
+    *,
+    start: datetime | None = None,
+    rounds: int = 4,
+    live: bool = False,
+    training: dict[str, Any] | None = None,
+    workdir: Path | None = None,
+    json_path: Path | None = None,
+) -> int:
+    """Rehearse the models' life; print the table. Arguments and errors as above; see `run_model_life`."""
+    with _folder(workdir) as folder:
+        source, start = _span(folder, datadir, start, 24 * rounds, pairs, timeframe)
+        report = run_model_life(
+            folder / "model", source, start, pairs, timeframe, rounds=rounds, live=live, training=training
+        )
+        print(report.table(), flush=True)
+        _write(json_path, {"model": report.to_dict()})
+    return int(not report.holds)
+
+
+@contextmanager
+def _folder(workdir: Path | None) -> Iterator[Path]:
+    if workdir is not None:
+        yield Path(workdir)
+        return
+    with tempfile.TemporaryDirectory(prefix="rehearsal-") as name:
+        yield Path(name)
+
+
+def _span(
+    folder: Path,
+    datadir: Path | None,
+    start: datetime | None,
+    candles: int,
+    pairs: Sequence[str],
+    timeframe: str,
+) -> tuple[Path, datetime]:
+    """The candles' folder and the span's start."""
+    if datadir is None:
+        return write_market(folder / "market"), start or BEGIN
+    if start is None:
+        store = CandleStore(Path(datadir))
+        last = min(store.load(pair, timeframe)["date"].iloc[-1] for pair in pairs).to_pydatetime()
+        start = last - candles * timedelta(hours=timeframe_hours(timeframe))
+    return Path(datadir), start.astimezone(UTC)
+
+
+def _write(path: Path | None, body: dict[str, Any]) -> None:
+    if path:
+        Path(path).write_text(json.dumps(body, indent=2) + "\n")
