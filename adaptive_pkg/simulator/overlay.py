@@ -70,4 +70,7 @@ def live_overlay(url: str, config: Mapping[str, Any], key: str, secret: str) -> 
     """
     merged = overlay(url, config)
     exchange = merged["exchange"] | {"key": key, "secret": secret, "enable_ws": True}
+    for client in exchange.keys() & set(_CLIENTS):
+        # unpaced, ccxt subscribes faster than a venue takes it, and is thrown out again and again
+        exchange[client] |= {"enableRateLimit": True}
     return merged | {"dry_run": False, "exchange": exchange}

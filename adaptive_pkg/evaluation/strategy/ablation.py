@@ -26,7 +26,11 @@ from adaptive_pkg.evaluation.strategy.performance import sharpe
 from adaptive_pkg.settings import ComponentSettings
 
 FULL, NOTHING = "full", "nothing"
-COMPONENTS = tuple(item.name for item in fields(ComponentSettings))
+ONLY_WHILE_TRADING = {
+    "market_gate",
+    "circuit_breaker",
+}  # a backtest has no order book, and nothing fails in it
+COMPONENTS = tuple(i.name for i in fields(ComponentSettings) if i.name not in ONLY_WHILE_TRADING)
 
 
 class Kind(StrEnum):

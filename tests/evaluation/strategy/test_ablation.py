@@ -10,6 +10,7 @@ from adaptive_pkg.evaluation.strategy.ablation import (
     COMPONENTS,
     FULL,
     NOTHING,
+    ONLY_WHILE_TRADING,
     Kind,
     effects,
     variants,
@@ -30,7 +31,8 @@ def by_kind(found):
 def test_every_switch_of_the_settings_has_both_runs():
     on = ComponentSettings(**dict.fromkeys(COMPONENTS, True))
     found = {variant.name: variant.adaptive for variant in variants(on, uses_forecast=True)}
-    assert len(found) == 2 + 2 * len(fields(ComponentSettings))
+    assert {item.name for item in fields(ComponentSettings)} - set(COMPONENTS) == ONLY_WHILE_TRADING
+    assert len(found) == 2 + 2 * len(COMPONENTS)
     assert found[FULL] == {}
     for name in COMPONENTS:
         without = load_settings({"adaptive": found[f"without {name}"]}).components
