@@ -38,6 +38,10 @@ class ExchangeError(AdaptiveError):
     """An added exchange call cannot be made or its answer cannot be used. The message says what to do."""
 
 
+class UnreachableError(ExchangeError):
+    """The venue gives no answer, or one that is not about the question: time-out, cut line, 429, 418, 5xx."""
+
+
 class RateLimitError(ExchangeError):
     """A request that no waiting would make allowed, or whose turn does not come in the time given."""
 

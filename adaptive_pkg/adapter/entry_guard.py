@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from adaptive_pkg.adapter.messages import Messages
 from adaptive_pkg.adapter.open_trade import OpenTrade
 from adaptive_pkg.adapter.orphans import OrphanWatch
 from adaptive_pkg.adapter.venue_address import endpoints_of, proxy_of
-from adaptive_pkg.errors import ExchangeError, StateError
+from adaptive_pkg.errors import ExchangeError, StateError, UnreachableError
 from adaptive_pkg.exchange.gateway import ExchangeGateway, PairMarket
 from adaptive_pkg.market.closed_candles import ClosedCandles, PairCandles
 from adaptive_pkg.risk.breaker import BreakerState, CircuitBreaker, DayResult, Trip, midnight
-from adaptive_pkg.risk.entry_gate import MarketReading, check_feed, judge_market
-from adaptive_pkg.settings import AdaptiveSettings
+from adaptive_pkg.risk.entry_gate import MarketReading, judge_market
+from adaptive_pkg.settings import AdaptiveSettings, GateSettings
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class EntryGuard:
     Args:
         settings: gate, breaker, exchange and the switches of both.
         candles: the closed candles of every pair.
-        say: told when the breaker opens and has closed again, and of orders that freqtrade has lost.
+        messages: told when the breaker opens and has closed again, and of orders that freqtrade has lost.
         orphans: looks for such orders; None in a dry run, which has none.
     """
 
@@ -47,13 +48,13 @@ class EntryGuard:
         self,
         settings: AdaptiveSettings,
         candles: ClosedCandles,
-        say: Callable[[str], None] = logger.info,
+        messages: Messages,
         orphans: OrphanWatch | None = None,
     ):
         self.breaker = CircuitBreaker(settings.breaker)
         self.gateway: ExchangeGateway | None = None
         self._settings, self._candles = settings, candles
-        self._say, self._orphans = say, orphans
+        self._messages, self._orphans = messages, orphans
         self._looked = False  # for lost orders, since the start
         self._told = Trip.NONE
         self._unserved = False  # said that this exchange has no gateway
@@ -70,14 +71,12 @@ class EntryGuard:
         """
         pairs = dp.current_whitelist()
         if self._orphans is not None:
-            if self._looked:
-                lost = self._orphans.unheard(now)
-            else:
+            if not self._looked:
                 held = (trade.pair for trade in open_trades)
-                lost = self._orphans.start(list(dict.fromkeys([*pairs, *held])), now)
+                self._orphans.start(list(dict.fromkeys([*held, *pairs])), now)
                 self._looked = True
-            for text in lost:
-                self._say(text)
+            if text := self._orphans.unheard(now):
+                self._messages.refused(text.partition(":")[0], "lost order", text)
         if not self._settings.components.market_gate or self._unserved:
             return
         if self.gateway is None:
@@ -89,7 +88,7 @@ class EntryGuard:
                 return
             self.gateway = ExchangeGateway(endpoints, self._settings.exchange, proxy_of(config))
         listed = {pair: dp.market(pair) for pair in pairs}
-        self.gateway.watch({pair: found["id"] for pair, found in listed.items() if found})
+        self.gateway.watch({pair: found["id"] for pair, found in listed.items() if found and found.get("id")})
 
     def close(self) -> None:
         """End the gateway."""
@@ -117,12 +116,8 @@ class EntryGuard:
         Raises:
             RiskError, DataError: a number is unusable. Refuse the entry.
         """
-        if self._settings.components.circuit_breaker:
-            closed = trades(is_open=False, close_date=midnight(now))
-            day = day_result(closed, trades(is_open=True), equity, self.price)
-            state = self._breaker_state(now, self._candles.get(pair), day)
-            if not state.closed:
-                return GuardVerdict(False, f"{state.trip}: {state.reason}", "breaker")
+        if resting := self._rest(pair, now, equity, trades):
+            return GuardVerdict(False, resting, "breaker")
         verdict = self._market(pair, side, notional, now)
         asked = verdict.allowed and self._orphans is not None
         if asked and (reason := self._orphans.before_order(pair, now)):
@@ -134,19 +129,31 @@ class EntryGuard:
             return GuardVerdict(True, "the market is not checked")
         gate = self._settings.gate
         try:
-            if stale := check_feed(self.gateway.quote(pair).age_seconds, gate):
-                return GuardVerdict(False, stale.reason, "market")
-            reading = market_reading(self.gateway.read_market(pair), gate.depth_band)
-        except ExchangeError as error:
+            if not self.gateway.quote(pair).live:
+                return GuardVerdict(False, "the stream of bids and asks is down", "market")
+            market = self.gateway.read_market(pair)
+        except UnreachableError as error:  # the venue's fault, not this pair's
             self.failed(str(error), now)
             return GuardVerdict(False, str(error), "market")
+        except ExchangeError as error:
+            return GuardVerdict(False, str(error), "market")
         self.succeeded()
-        verdict = judge_market(reading, side, notional, gate)
+        verdict = judge_market(market_reading(market, gate), side, notional, gate)
         return GuardVerdict(verdict.allowed, verdict.reason, "" if verdict.allowed else "market")
 
-    def send(self, pair: str, now: datetime) -> None:
-        """One more order of an open trade goes out now. Raises StateError where one before it may be lost."""
-        if self._orphans is not None and (reason := self._orphans.before_order(pair, now)):
+    def may_add(self, pair: str, now: datetime, wallets: Any, trades: Callable[..., Iterable[Any]]) -> None:
+        """One more buy of an open trade goes out now.
+
+        Args:
+            wallets: freqtrade's. trades: its `Trade.get_trades_proxy`.
+
+        Raises:
+            StateError: the breaker is open, or an order before it may be lost.
+        """
+        reason = self._rest(pair, now, wallets.get_total_stake_amount(), trades)
+        if not reason and self._orphans is not None:
+            reason = self._orphans.before_order(pair, now)
+        if reason:
             raise StateError(reason)
 
     def exits(self, pair: str, now: datetime) -> None:
@@ -172,6 +179,15 @@ class EntryGuard:
             return middle
         return self._candles.get(pair).column("close")[-1]
 
+    def _rest(self, pair: str, now: datetime, equity: float, trades: Callable[..., Iterable]) -> str:
+        """Why the breaker lets nothing be bought; empty: it does."""
+        if not self._settings.components.circuit_breaker:
+            return ""
+        closed = trades(is_open=False, close_date=midnight(now))
+        day = day_result(closed, trades(is_open=True), equity, self.price)
+        state = self._breaker_state(now, self._candles.get(pair), day)
+        return "" if state.closed else f"{state.trip}: {state.reason}"
+
     def _breaker_state(self, now: datetime, candles: PairCandles, day: DayResult) -> BreakerState:
         seconds = candles.timeframe_seconds
         age = now.timestamp() - (candles.starts[-1] + seconds) if len(candles.starts) else math.nan
@@ -180,20 +196,25 @@ class EntryGuard:
         if changed:
             until = f", until {state.until:%F %H:%M} UTC at least" if state.until else ""
             resting = f"entries rest: {state.trip}: {state.reason}{until}"
-            self._say("entries go on again" if state.closed else resting)
+            self._messages.breaker("entries go on again" if state.closed else resting)
         return state
 
 
-def market_reading(market: PairMarket, band: float) -> MarketReading:
-    """What the gate judges. Of the book's spread and the stream's the wider one counts."""
-    bids, asks = market.book.depth(band)
-    return MarketReading(
-        market.quote.age_seconds,
-        max(market.book.spread, market.quote.spread),
-        bids,
-        asks,
-        math.nan if market.funding is None else market.funding,
-    )
+def market_reading(market: PairMarket, gate: GateSettings) -> MarketReading:
+    """What the gate judges. Of the book's spread and the stream's the wider one counts, if both are of now.
+
+    The stream speaks only when bid or ask change: an old quote that agrees with the book is not stale.
+    """
+    bids, asks = market.book.depth(gate.depth_band)
+    quote, age, spread = market.quote, market.quote.age_seconds, market.book.spread
+    if not quote.live:
+        age = math.inf
+    elif age <= gate.max_feed_age_seconds:
+        spread = max(spread, quote.spread)
+    elif math.isnan(quote.middle) or abs(quote.middle / market.book.middle - 1) <= gate.max_spread:
+        age = 0.0
+    funding = math.nan if market.funding is None else market.funding
+    return MarketReading(age, spread, bids, asks, funding)
 
 
 def day_result(
@@ -213,4 +234,4 @@ def day_result(
         now = price(trade.pair)
         if trade.amount:  # else nothing has filled
             open_profit += (trade.calc_profit(now) if math.isfinite(now) else 0.0) + trade.realized_profit
-    return DayResult(sum(trade.close_profit_abs for trade in closed_today), open_profit, equity)
+    return DayResult(sum(trade.close_profit_abs or 0.0 for trade in closed_today), open_profit, equity)

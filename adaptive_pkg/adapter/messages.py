@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 MAX_LENGTH = 3900  # Telegram takes 4,096, and escaping adds some
 HIDDEN = "(hidden)"
+_ABOUT_MONEY = (MessageKind.ENTRY, MessageKind.STOP)
 MANY_TRADES = 1000  # whose last words are remembered
 # What an HTTP client's error may carry of a signed request.
 _SIGNED = re.compile(r"\b(signature|listenKey|apiKey|api_key|token)=[^&\s'\"]+", re.IGNORECASE)
@@ -208,6 +209,9 @@ class Messages:
             candle: by which "again" is told; default: the pair's newest.
         """
         latest = self._desk.candles.latest(pair) if candle is None else candle
+        if cause == "breaker":  # told once, when it opened
+            self._log(f"{pair}: {text}")
+            return
         topic = (pair, cause)
         if topic in self._refused and self._refused[topic] == latest:
             return
@@ -217,7 +221,10 @@ class Messages:
     def failed(self, pair: str, error: Exception) -> None:
         """An entry was refused by an error. What is not one of our own is a defect: show where."""
         text = f"entry refused: {str(error).removeprefix(f'{pair}: ')}"
-        logger.warning(self._hide(f"{pair}: {text}"), exc_info=not isinstance(error, AdaptiveError))
+        try:
+            logger.warning(self._hide(f"{pair}: {text}"), exc_info=not isinstance(error, AdaptiveError))
+        except Exception:  # the caller refuses the entry next, and must come to that
+            logger.exception(f"{pair}: an error could not be told")
         self.refused(pair, "error", text)
 
     @_harmless
@@ -231,8 +238,10 @@ class Messages:
         self._log(text)
         if not self._settings.wants(kind):
             return
-        urgent = kind is MessageKind.BREAKER
-        if not self._throttle.admits((kind, pair, cause), self._settings.seconds(kind), urgent=urgent):
+        seconds = self._settings.seconds(kind)
+        # refusals must not use up the hour of what happens to money
+        urgent = kind is MessageKind.BREAKER or (kind in _ABOUT_MONEY and seconds == 0)
+        if not self._throttle.admits((kind, pair, cause), seconds, urgent=urgent):
             return
         text = self._hide(text)[:MAX_LENGTH]
         if held := self._throttle.held_back():

@@ -138,8 +138,9 @@ def find_orphans(pair: str, books: PairBooks) -> tuple[Orphan, ...]:
 class OrphanWatch:
     """Asks the exchange at a start, and whenever an order was sent of which nothing was heard.
 
-    Between two of them it costs nothing. While there is an orphan, or the exchange does not answer, entries
-    of all pairs are refused: what is at risk is not known.
+    Between two of them it costs nothing. While a pair has an orphan, or the exchange does not answer for it,
+    its entries are refused. One pair is asked about in a turn of the bot's loop, and after a failure none for
+    a minute: stops are looked at after this.
 
     Args:
         read: (pair, since) → its books. Whatever it raises means that the exchange cannot be asked.
@@ -156,19 +157,19 @@ class OrphanWatch:
         self._since: dict[str, datetime] = {}  # pair: to be asked about, back to this moment
         self._found: dict[str, tuple[Orphan, ...]] = {}
         self._looked: dict[str, datetime] = {}
-        self._asked: dict[str, datetime] = {}  # by `unheard`
+        self._failed_at: datetime | None = None  # when the exchange gave no answer last
+        self._failure = ""
 
     @property
     def orphans(self) -> tuple[Orphan, ...]:
         """What is known to be at the exchange and not in the database."""
         return tuple(orphan for found in self._found.values() for orphan in found)
 
-    def start(self, pairs: Collection[str], now: datetime) -> tuple[str, ...]:
-        """Look at every pair after a start. Returns what to say: orphans, and pairs that gave no answer."""
+    def start(self, pairs: Collection[str], now: datetime) -> None:
+        """After a start every pair is to be asked about, in this order: see `unheard`."""
         for pair in pairs:
             last = max(self._known(pair).values(), default=now) - LOOK_AGAIN
             self._since[pair] = max(min(now - LOOK_BACK, last), now - LONGEST_LOOK_BACK)
-        return tuple(filter(None, (self._look(pair, now) for pair in pairs)))
 
     def sending(self, pair: str, now: datetime) -> None:
         """An order of this pair goes out now."""
@@ -178,23 +179,17 @@ class OrphanWatch:
         """Why no order may be sent for the pair; empty where one may."""
         if reason := self._settle(pair, now):
             return reason
-        for other in dict.fromkeys([pair, *self._found]):
-            if other in self._since and (reason := self._look(other, now)):
-                return reason
-        return ""
+        return self._look(pair, now) if pair in self._since else ""
 
-    def unheard(self, now: datetime) -> tuple[str, ...]:
-        """What to say of orders that were not heard of in time. Cheap enough for every loop."""
+    def unheard(self, now: datetime) -> str:
+        """Ask about one pair that is due, if any. Returns what to say: orphans, or that nobody answers."""
         late = [pair for pair, (sent, _) in self._sent.items() if now - sent >= UNDER_WAY]
         for pair in late:
             self._settle(pair, now)
-        open_questions = [pair for pair in self._since if pair not in self._found]
-        said = []
-        for pair in open_questions:
-            if now - self._asked.get(pair, now - LOOK_AGAIN) >= LOOK_AGAIN:
-                self._asked[pair] = now
-                said.append(self._look(pair, now))
-        return tuple(filter(None, said))
+        if self._rests(now):
+            return ""
+        pair = next((pair for pair in self._since if pair not in self._found), None)
+        return "" if pair is None else self._look(pair, now)
 
     def before_order(self, pair: str, now: datetime) -> str:
         """Why no order may go out now. Empty: it does, and is looked for if nothing is heard of it."""
@@ -216,11 +211,15 @@ class OrphanWatch:
     def _look(self, pair: str, now: datetime) -> str:
         """Ask about one pair. Empty where all is well, and then it is not asked about any more."""
         looked = self._looked.get(pair)
+        if pair not in self._found and self._rests(now):
+            return f"{pair}: {self._failure}"
         if looked is None or now - looked >= LOOK_AGAIN or pair not in self._found:
             try:
                 found = find_orphans(pair, self._read(pair, self._since[pair]))
             except Exception as error:
-                return f"{pair}: the exchange cannot be asked for orders the bot does not know: {error}"
+                self._failed_at = now
+                self._failure = f"the exchange cannot be asked for orders the bot does not know: {error}"
+                return f"{pair}: {self._failure}"
             self._looked[pair] = now
             if not found:
                 self._found.pop(pair, None)
@@ -228,6 +227,9 @@ class OrphanWatch:
                 return ""
             self._found[pair] = found
         return "; ".join(orphan.text for orphan in self._found[pair])
+
+    def _rests(self, now: datetime) -> bool:
+        return self._failed_at is not None and now - self._failed_at < LOOK_AGAIN
 
 
 def read_books(
@@ -250,17 +252,24 @@ def known_orders(trades: Iterable[Any]) -> dict[str, datetime]:
     return {str(order.order_id): order.order_date_utc for trade in trades for order in trade.orders}
 
 
-def watch_bot(dp: Any, wallets: Any, trades: Callable[..., Iterable[Any]]) -> OrphanWatch:
-    """A watch over a live bot's account.
+def watch_bot(dp: Any, wallets: Any, trades: Callable[..., Iterable[Any]]) -> OrphanWatch | None:
+    """A watch over a live bot's account; None in a dry run, whose orders cannot be lost.
 
     Args:
         dp, wallets: the strategy's.
         trades: freqtrade's `Trade.get_trades_proxy`.
     """
 
+    if dp.runmode.value != "live":
+        return None
+
     def read(pair: str, since: datetime) -> PairBooks:
         orders = dp._exchange.fetch_orders(pair, since)
         wallets.update()  # after the orders: a fill in between is then no surplus that they do not explain
-        return read_books(pair, orders, trades(pair=pair), wallets.get_owned(pair, pair.partition("/")[0]))
+        owned = wallets.get_owned(pair, pair.partition("/")[0])
+        position = wallets.get_all_positions().get(pair)
+        if position is not None and position.side == "short":  # freqtrade tells its size without a sign
+            owned = -abs(owned)
+        return read_books(pair, orders, trades(pair=pair), owned)
 
     return OrphanWatch(read, lambda pair: known_orders(trades(pair=pair)))

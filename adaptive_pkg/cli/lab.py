@@ -1,4 +1,4 @@
-"""`adaptive evaluate strategy`, `adaptive compare`: is it better than doing nothing, and how sure are we?"""
+"""`adaptive evaluate strategy`, `compare`, `report`: is it better than doing nothing, and how sure are we?"""
 
 from __future__ import annotations
 
@@ -51,12 +51,39 @@ def add_strategy(evaluations: Any) -> None:
 
 
 def add_compare(commands: Any) -> None:
-    """Add `adaptive compare`."""
-    parser = commands.add_parser("compare", help="two evaluations of a strategy, on the days both have")
-    parser.add_argument("first", type=Path, metavar="A", help="folder or strategy.json of an evaluation")
+    """Add `adaptive compare`, and `adaptive report` beside it."""
+    add_report(commands)
+    parser = commands.add_parser("compare", help="two evaluations or backtest results, on the days both have")
+    parser.add_argument(
+        "first",
+        type=Path,
+        metavar="A",
+        help="folder or strategy.json of an evaluation, or a backtest result zip",
+    )
     parser.add_argument("second", type=Path, metavar="B")
     parser.add_argument("--json", type=Path, dest="json_path", help="write every printed figure here")
     parser.set_defaults(run=_compare)
+
+
+def add_report(commands: Any) -> None:
+    """Add `adaptive report`."""
+    parser = commands.add_parser(
+        "report", help="a page with charts and tables of any freqtrade backtest result"
+    )
+    add_config(parser)
+    parser.add_argument(
+        "result",
+        type=Path,
+        metavar="RESULT.zip",
+        help="as `freqtrade backtesting` wrote it; or an evaluation, to make its page again",
+    )
+    parser.add_argument("--out", type=Path, help="the page (default: beside the result, .html)")
+    parser.add_argument(
+        "--datadir", type=Path, help="candles it ran on: for baselines, charts of trades and excursions"
+    )
+    parser.add_argument("--strategy", help="which one, where the result holds several")
+    parser.add_argument("--json", type=Path, dest="json_path", help="write every printed figure here")
+    parser.set_defaults(run=_report)
 
 
 def _strategy(options: argparse.Namespace) -> int:
@@ -92,3 +119,18 @@ def _compare(options: argparse.Namespace) -> int:
     from adaptive_pkg.reports import report_console
 
     return compare(options.first, options.second, report_console(), options.json_path)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from adaptive_pkg.evaluation.strategy.result_report import report_result
+    from adaptive_pkg.reports import report_console
+
+    return report_result(
+        options.result,
+        report_console(),
+        options.out,
+        options.datadir,
+        options.json_path,
+        options.strategy,
+        load_config(options),
+    )

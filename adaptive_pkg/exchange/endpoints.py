@@ -56,8 +56,12 @@ class Endpoints:
 
 
 def binance_endpoints(rest: str, stream: str, *, perpetual: bool) -> Endpoints:
-    """Binance's, from the addresses as ccxt keeps them (streams under /ws; combined ones are beside it)."""
-    return Endpoints(rest.rstrip("/"), stream.rstrip("/").removesuffix("/ws") + "/stream", perpetual)
+    """Binance's, from the addresses as ccxt keeps them (streams under /ws; combined ones are beside it).
+
+    Since 2026 the futures' bids and asks are spoken under /public only.
+    """
+    base = stream.rstrip("/").removesuffix("/ws")
+    return Endpoints(rest.rstrip("/"), base + ("/public/stream" if perpetual else "/stream"), perpetual)
 
 
 def bid_ask_stream(symbol: str) -> str:

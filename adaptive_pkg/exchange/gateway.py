@@ -21,7 +21,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from adaptive_pkg.errors import ExchangeError
+from adaptive_pkg.errors import ExchangeError, UnreachableError
 from adaptive_pkg.exchange.backoff import ConnectBudget
 from adaptive_pkg.exchange.endpoints import Endpoints, bid_ask_stream
 from adaptive_pkg.exchange.gateway_loop import GatewayLoop
@@ -124,7 +124,7 @@ class ExchangeGateway:
     def quote(self, pair: str) -> Quote:
         """The pair's newest best bid and ask. Waits for nothing. Raises ExchangeError: it is not watched."""
         symbol, loop = self._symbol(pair), self._loop
-        return Quote(math.nan, math.nan, math.inf) if loop is None else loop.quote(symbol)
+        return Quote(math.nan, math.nan, math.inf, live=False) if loop is None else loop.quote(symbol)
 
     def read_market(self, pair: str) -> PairMarket:
         """The pair's order book (and funding), asked for now; waits at most 1.5 × `answer_seconds`.
@@ -165,7 +165,7 @@ class ExchangeGateway:
             return future.result(seconds)
         except TimeoutError:
             future.cancel()
-            raise ExchangeError(f"the gateway's loop gave no answer within {seconds:g} s") from None
+            raise UnreachableError(f"the gateway's loop gave no answer within {seconds:g} s") from None
 
     def _symbol(self, pair: str) -> str:
         if pair not in self._symbols:

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 JOIN_SECONDS = 10.0
 _TICK_SECONDS = 1.0
+_INFO_PATIENCE = 10  # exchangeInfo is megabytes
 _RETRY_SECONDS = 30.0  # after a clock check that failed
 
 
@@ -150,6 +151,9 @@ class GatewayLoop:
                 try:
                     while not (self._ending.is_set() or self._lease_over()):
                         await self._tick()
+                        for task in tasks:
+                            if task.done():
+                                task.result()  # a defect: it ends, and starts anew with the bot's next turn
                 finally:
                     for task in tasks:
                         task.cancel()
@@ -177,7 +181,7 @@ class GatewayLoop:
             pause = settings.clock_minutes * 60
             try:
                 self.clock = await self._data.read_clock(settings.answer_seconds)
-                await self._data.read_limits(settings.answer_seconds)
+                await self._data.read_limits(settings.answer_seconds * _INFO_PATIENCE)
             except AdaptiveError as error:
                 logger.warning("gateway: %s", error)
                 pause = _RETRY_SECONDS

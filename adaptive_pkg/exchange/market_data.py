@@ -12,11 +12,13 @@ from typing import Any
 
 import aiohttp
 
-from adaptive_pkg.errors import ExchangeError
+from adaptive_pkg.errors import ExchangeError, UnreachableError
 from adaptive_pkg.exchange.endpoints import Endpoints
 from adaptive_pkg.exchange.limiter import AdaptiveRateLimiter
 from adaptive_pkg.exchange.order_book import OrderBook, parse_order_book
+from adaptive_pkg.exchange.rules import BANNED, TOO_MANY_REQUESTS
 
+_NOT_ABOUT_US = (TOO_MANY_REQUESTS, BANNED)
 _SHOWN = 160  # characters of an answer that an error quotes
 
 
@@ -103,12 +105,15 @@ class MarketData:
                     finally:  # a refusal counts even if its text never comes
                         self._limiter.answered(grant, answer.status, answer.headers, text)
         except TimeoutError:
-            raise ExchangeError(f"{name} {query}: no answer within {timeout:g} s") from None
+            raise UnreachableError(f"{name} {query}: no answer within {timeout:g} s") from None
         except (aiohttp.ClientError, OSError, UnicodeDecodeError) as error:
-            raise ExchangeError(f"{name} {query}: {error!r}") from error
+            raise UnreachableError(f"{name} {query}: {error!r}") from error
         if answer.status != 200:
-            raise ExchangeError(f"{name} {query}: HTTP {answer.status}: {text[:_SHOWN]}")
+            kind = (
+                UnreachableError if answer.status in _NOT_ABOUT_US or answer.status >= 500 else ExchangeError
+            )
+            raise kind(f"{name} {query}: HTTP {answer.status}: {text[:_SHOWN]}")
         try:
             return json.loads(text)
         except ValueError as error:
-            raise ExchangeError(f"{name} {query}: the answer is no JSON: {text[:_SHOWN]!r}") from error
+            raise UnreachableError(f"{name} {query}: the answer is no JSON: {text[:_SHOWN]!r}") from error

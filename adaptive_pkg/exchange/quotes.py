@@ -21,6 +21,7 @@ class Quote:
     bid: float
     ask: float
     age_seconds: float
+    live: bool = True  # whether the stream is up
 
     @property
     def middle(self) -> float:
@@ -54,4 +55,4 @@ class Quotes:
     def get(self, symbol: str, now: float, *, live: bool) -> Quote:
         """The newest. `live`: whether the stream is up."""
         bid, ask, at = self._newest.get(symbol, (math.nan, math.nan, -math.inf))
-        return Quote(bid, ask, now - at if live else math.inf)
+        return Quote(bid, ask, now - at if live else math.inf, live)

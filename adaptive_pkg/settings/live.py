@@ -14,7 +14,7 @@ class GatewaySettings(Settings):
     answer_seconds: float = param(
         3.0, 0.01, 600.0, doc="longest wait of an entry for the order book; after it the entry is refused"
     )
-    book_levels: int = param(100, 5, 1000, doc="price levels of an order book that are asked for")
+    book_levels: int = param(500, 5, 1000, doc="price levels of an order book that are asked for")
     funding_seconds: float = param(60.0, 1.0, 3600.0, doc="a funding rate is used for this long")
     clock_minutes: float = param(30.0, 1.0, 1440.0, doc="the venue's clock and limits are read this often")
     clock_error_seconds: float = param(

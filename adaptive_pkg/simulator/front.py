@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.02  # how often time is looked at
 API_PATH = "/ws-api/v3"
 
+PERPETUAL_STREAMS = "/public"  # before the path of the perpetuals' bids and asks
+
 
 class Front:
     """Serves a `Service` on one address. Everything here belongs to the loop that runs it."""
@@ -175,12 +177,14 @@ class Front:
     # --- streams ----------------------------------------------------------------------------------------
 
     async def _serve_socket(self, request: web.Request, now_ms: int) -> web.StreamResponse:
-        path, limits = request.path, self._service.limits
+        path = request.path.removeprefix(PERPETUAL_STREAMS)
+        perpetual = path != request.path
+        limits = self._service.perpetual_limits if perpetual else self._service.limits
         names = [name for name in request.query.get("streams", "").split("/") if name]
         if path.startswith("/ws/"):
             names = [name for name in path.removeprefix("/ws/").split("/") if name]
         elif path not in ("/ws", "/stream", API_PATH):
-            return _response(Reply({"code": -5000, "msg": f"Path {path} is invalid"}, 404))
+            return _response(Reply({"code": -5000, "msg": f"Path {request.path} is invalid"}, 404))
         try:
             if limits:
                 limits.connect(now_ms)
@@ -189,7 +193,7 @@ class Front:
         socket = web.WebSocketResponse(autoping=False, autoclose=True, compress=False, timeout=0.5)
         await socket.prepare(request)
         assert request.transport is not None
-        session = self._session(socket, request.transport, path)
+        session = self._session(socket, request.transport, path, perpetual)
         self.sessions[session] = {}
         try:
             session.subscribe(names)
@@ -202,7 +206,9 @@ class Front:
             del self.sessions[session]
         return socket
 
-    def _session(self, socket: web.WebSocketResponse, transport: asyncio.Transport, path: str) -> Session:
+    def _session(
+        self, socket: web.WebSocketResponse, transport: asyncio.Transport, path: str, perpetual: bool
+    ) -> Session:
         if path == API_PATH:
             return ApiSession(
                 self._service,
@@ -217,20 +223,21 @@ class Front:
             socket,
             transport,
             combined=path == "/stream",
-            open_stream=lambda stream: self._open_stream(session, stream),
+            open_stream=lambda stream: self._open_stream(session, stream, perpetual),
             clock=self._clock,
             chaos=self._chaos,
         )
         return session
 
-    def _open_stream(self, session: Session, stream: str) -> Source | None:
+    def _open_stream(self, session: Session, stream: str, perpetual: bool) -> Source | None:
         """A market stream's source; an account's stream is joined instead."""
         for desk in self._service.desks.values():
             if desk.owns(stream, self._clock()):
                 end = _listen(desk, partial(self._tell, session, stream))
                 self.sessions[session][stream] = desk, end
                 return None
-        return source_of(stream, self._service.spot.listings)
+        market = self._service.perpetual if perpetual else self._service.spot
+        return source_of(stream, market.listings)
 
     def _expire(self, now_ms: int) -> None:
         """An account's stream ends when its key does, and says so."""

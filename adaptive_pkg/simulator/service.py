@@ -113,7 +113,7 @@ class Service:
         perpetual = Answers(
             store, tuple(p for p in pairs if book_of(p) is Book.FUTURES), Book.FUTURES, None, replay
         )
-        self.spot = spot
+        self.spot, self.perpetual = spot, perpetual
         self.limits = Limits(limits) if limits else None
         self.perpetual_limits = None
         if limits:

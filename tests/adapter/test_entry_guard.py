@@ -9,7 +9,9 @@ from adaptive_pkg.adapter.entry_guard import day_result, market_reading
 from adaptive_pkg.exchange.gateway import PairMarket
 from adaptive_pkg.exchange.order_book import OrderBook
 from adaptive_pkg.exchange.quotes import Quote
+from adaptive_pkg.settings import GateSettings
 
+GATE = GateSettings(depth_band=0.005)
 BOOK = OrderBook(bids=((99.95, 10.0), (99.0, 50.0)), asks=((100.05, 20.0), (101.0, 50.0)))
 
 
@@ -35,17 +37,24 @@ def test_a_trade_without_a_price_counts_at_cost_and_one_that_has_not_filled_not_
 
 
 def test_the_wider_spread_of_book_and_stream_counts():
-    market = PairMarket(BOOK, Quote(99.9, 100.1, 2.0), None)
-    reading = market_reading(market, 0.005)
+    reading = market_reading(PairMarket(BOOK, Quote(99.9, 100.1, 2.0), None), GATE)
     assert reading.spread == pytest.approx(0.002)
     assert (reading.bid_depth, reading.ask_depth) == pytest.approx((999.5, 2001.0))
     assert reading.feed_age_seconds == 2.0
     assert math.isnan(reading.funding)
-    tight = PairMarket(BOOK, Quote(99.99, 100.01, 2.0), 0.0003)
-    assert market_reading(tight, 0.005).spread == pytest.approx(0.001)
-    assert market_reading(tight, 0.005).funding == 0.0003
+    tight = market_reading(PairMarket(BOOK, Quote(99.99, 100.01, 2.0), 0.0003), GATE)
+    assert tight.spread == pytest.approx(0.001)
+    assert tight.funding == 0.0003
 
 
-def test_without_a_quote_the_spread_is_unknown_and_so_refused():
-    reading = market_reading(PairMarket(BOOK, Quote(math.nan, math.nan, math.inf), None), 0.005)
-    assert not reading.spread <= 1.0 or reading.feed_age_seconds == math.inf
+@pytest.mark.parametrize(
+    ("quote", "age"),
+    [
+        (Quote(99.95, 100.05, 500.0), 0.0),  # nothing has changed, so nothing was said
+        (Quote(math.nan, math.nan, math.inf), 0.0),  # or ever: the book was read just now
+        (Quote(97.0, 97.1, 500.0), 500.0),  # the price has gone on, and the stream has not said it
+        (Quote(99.95, 100.05, math.inf, live=False), math.inf),
+    ],
+)
+def test_a_feed_is_stale_when_it_is_down_or_when_the_book_contradicts_it(quote, age):
+    assert market_reading(PairMarket(BOOK, quote, None), GATE).feed_age_seconds == age

@@ -232,9 +232,8 @@ def test_a_refusal_is_told_once_a_candle_and_cause(teller):
     teller.refused(PAIR, "limits", "long entry at 3 refused: heat")
     assert [text.split(": ", 1)[1] for text in sent(teller)] == [
         "long entry at 1 refused: heat",
-        "long entry refused: entries rest",
         "long entry at 3 refused: heat",
-    ]
+    ], "the breaker tells of itself once, not of every pair"
 
 
 def test_a_refusal_before_the_first_candle_is_told_once(teller):

@@ -21,6 +21,7 @@ from adaptive_pkg.adapter.orphans import (
     find_orphans,
     known_orders,
     read_books,
+    watch_bot,
 )
 
 PAIR, OTHER = "BTC/USDT", "ETH/USDT"
@@ -123,43 +124,66 @@ def exchange():
     return Exchange()
 
 
-def test_a_quiet_start_asks_once_a_pair_and_then_never_again(exchange):
+def loops(watch, count, start=NOW):
+    """What is said in so many turns of the bot's loop, five seconds apart."""
+    return [watch.unheard(start + timedelta(seconds=5 * turn)) for turn in range(count)]
+
+
+def test_a_quiet_start_asks_about_one_pair_a_turn_and_then_never_again(exchange):
     watch = exchange.watch()
-    assert watch.start([PAIR, OTHER], NOW) == ()
+    watch.start([PAIR, OTHER], NOW)
+    assert exchange.asked == [], "stops are looked at first"
+    assert watch.unheard(NOW) == ""
+    assert exchange.asked == [(PAIR, NOW - LOOK_BACK)]
+    assert loops(watch, 100) == [""] * 100
     assert exchange.asked == [(PAIR, NOW - LOOK_BACK), (OTHER, NOW - LOOK_BACK)]
-    for minute in range(100):
-        assert watch.refusal(PAIR, NOW + timedelta(minutes=minute)) == ""
+    assert watch.refusal(PAIR, NOW) == ""
     assert len(exchange.asked) == 2
+
+
+def test_an_entry_right_after_the_start_asks_about_its_own_pair(exchange):
+    exchange.books[OTHER] = books(seen(), owned=2.0)
+    watch = exchange.watch()
+    watch.start([PAIR, OTHER], NOW)
+    assert OTHER in watch.before_order(OTHER, NOW)
+    assert watch.before_order(PAIR, NOW) == ""
 
 
 def test_a_start_looks_back_to_the_last_known_order_but_not_for_ever(exchange):
     exchange.known = {PAIR: {"1": NOW - timedelta(days=3)}, OTHER: {"2": NOW - timedelta(days=90)}}
-    exchange.watch().start([PAIR, OTHER], NOW)
+    watch = exchange.watch()
+    watch.start([PAIR, OTHER], NOW)
+    loops(watch, 2)
     assert [since for _, since in exchange.asked] == [
         NOW - timedelta(days=3) - LOOK_AGAIN,
         NOW - LONGEST_LOOK_BACK,
     ]
 
 
-def test_an_orphan_of_one_pair_refuses_entries_of_all_until_it_is_gone(exchange):
+def test_an_orphan_refuses_its_pairs_orders_until_it_is_gone_and_no_other_pairs(exchange):
     exchange.books[OTHER] = books(seen(), owned=2.0)
     watch = exchange.watch()
-    (said,) = watch.start([PAIR, OTHER], NOW)
+    watch.start([PAIR, OTHER], NOW)
+    (said,) = filter(None, loops(watch, 5))
     assert OTHER in said and len(watch.orphans) == 1
-    assert OTHER in watch.refusal(PAIR, NOW + timedelta(seconds=5))
+    assert OTHER in watch.refusal(OTHER, NOW + timedelta(seconds=30))
+    assert watch.refusal(PAIR, NOW + timedelta(seconds=30)) == ""
     assert len(exchange.asked) == 2, "asked again within a minute"
     exchange.books[OTHER] = books(seen(), owned=0.0)  # closed by hand
-    assert watch.refusal(PAIR, NOW + LOOK_AGAIN) == ""
+    assert watch.refusal(OTHER, NOW + 2 * LOOK_AGAIN) == ""
     assert watch.orphans == ()
 
 
-def test_an_exchange_that_does_not_answer_refuses_entries(exchange):
+def test_an_exchange_that_does_not_answer_refuses_what_was_not_looked_at_and_is_left_alone(exchange):
     exchange.down = True
     watch = exchange.watch()
-    assert "cannot be asked" in watch.start([PAIR], NOW)[0]
-    assert "no answer" in watch.refusal(PAIR, NOW + timedelta(seconds=5))
+    watch.start([PAIR, OTHER], NOW)
+    assert "cannot be asked" in watch.unheard(NOW)
+    for pair in (PAIR, OTHER):
+        assert "no answer" in watch.refusal(pair, NOW + timedelta(seconds=5))
+    assert len(exchange.asked) == 1, "every question may take its time-out"
     exchange.down = False
-    assert watch.refusal(PAIR, NOW + timedelta(seconds=10)) == ""
+    assert watch.refusal(PAIR, NOW + LOOK_AGAIN) == ""
 
 
 def test_an_order_that_reached_the_database_costs_nothing(exchange):
@@ -183,20 +207,20 @@ def test_an_exit_whose_answer_was_lost_is_said_without_being_asked(exchange):
     watch = exchange.watch()
     watch.sending(PAIR, NOW)
     exchange.books[PAIR] = books(seen(side="sell", filled=0.0, is_open=True), owned=2, held=2, trade_id=7)
-    assert watch.unheard(NOW + timedelta(seconds=5)) == ()
-    (said,) = watch.unheard(NOW + UNDER_WAY)
+    assert watch.unheard(NOW + timedelta(seconds=5)) == ""
+    said = watch.unheard(NOW + UNDER_WAY)
     assert "open sell order" in said and "/reload_trade 7" in said
-    assert watch.unheard(NOW + timedelta(hours=1)) == (), "said once"
+    assert watch.unheard(NOW + timedelta(hours=1)) == "", "said once"
 
 
 def test_an_exchange_that_does_not_answer_is_asked_once_a_minute(exchange):
     watch = exchange.watch()
     watch.sending(PAIR, NOW)
     exchange.down = True
-    said = [watch.unheard(NOW + UNDER_WAY + timedelta(seconds=5 * i)) for i in range(24)]
-    assert len(exchange.asked) == 2 and sum(map(len, said)) == 2
+    said = loops(watch, 24, NOW + UNDER_WAY)
+    assert len(exchange.asked) == 2 and len(list(filter(None, said))) == 2
     exchange.down = False
-    assert watch.unheard(NOW + timedelta(minutes=5)) == ()
+    assert watch.unheard(NOW + timedelta(minutes=5)) == ""
     assert watch.orphans == () and watch.refusal(PAIR, NOW + timedelta(minutes=5)) == ""
 
 
@@ -234,3 +258,25 @@ def test_books_are_read_from_ccxts_orders_and_freqtrades_trades():
         owned=2.0, held=2.0, trade_id=7,
     )  # fmt: skip
     assert known_orders([closed, trade]) == {"10": placed, "11": placed}
+
+
+@pytest.mark.parametrize(("side", "found"), [("short", 1), ("long", 0)])
+def test_a_lost_short_is_found_though_freqtrade_tells_its_size_without_a_sign(side, found):
+    pair = "BTC/USDT:USDT"
+    order = {"id": "9", "side": "sell", "status": "closed", "amount": 2.0, "filled": 2.0, "average": 100.0}
+    dp = SimpleNamespace(
+        runmode=SimpleNamespace(value="live"), _exchange=SimpleNamespace(fetch_orders=lambda *_: [order])
+    )
+    wallets = SimpleNamespace(
+        update=lambda: None,
+        get_owned=lambda *_: 2.0,
+        get_all_positions=lambda: {pair: SimpleNamespace(side=side)},
+    )
+    watch = watch_bot(dp, wallets, lambda **_: [])
+    watch.start([pair], NOW)
+    watch.unheard(NOW)
+    assert len(watch.orphans) == found
+
+
+def test_a_dry_run_has_no_orders_to_lose():
+    assert watch_bot(SimpleNamespace(runmode=SimpleNamespace(value="dry_run")), None, None) is None

@@ -64,3 +64,25 @@ def test_comparing_what_is_no_evaluation_says_so_in_one_line(capsys, tmp_path):
     error = capsys.readouterr().err
     assert "a.json: not an evaluation of a strategy" in error
     assert error.count("\n") == 1
+
+
+def test_a_report_is_asked_with_everything_named(monkeypatch, tmp_path):
+    from adaptive_pkg.evaluation.strategy import result_report
+
+    seen = []
+    monkeypatch.setattr(result_report, "report_result", lambda *given: seen.append(given) or 0)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"adaptive": {"profile": "aggressive"}}))
+    line = f"report r.zip --out p.html --datadir candles --json all.json --strategy Mine --config {config}"
+    assert cli.main(line.split()) == 0
+    path, _, *rest = seen[0]
+    assert [str(given) for given in (path, *rest[:4])] == ["r.zip", "p.html", "candles", "all.json", "Mine"]
+    assert rest[4]["adaptive"] == {"profile": "aggressive"}
+
+
+def test_a_report_of_what_is_no_result_says_so_in_one_line(capsys, tmp_path):
+    (tmp_path / "r.zip").write_text("not one")
+    assert cli.main(["report", str(tmp_path / "r.zip")]) == 2
+    error = capsys.readouterr().err
+    assert "r.zip: broken, or no zip file" in error
+    assert error.count("\n") == 1

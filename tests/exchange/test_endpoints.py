@@ -13,6 +13,7 @@ FUTURES = binance_endpoints("https://fapi.example/fapi/v1/", "wss://fstream.exam
 def test_combined_streams_are_beside_the_raw_ones():
     assert SPOT.stream == "wss://stream.example:9443/stream"
     assert FUTURES.rest == "https://fapi.example/fapi/v1"
+    assert FUTURES.stream == "wss://fstream.example/public/stream"
     assert bid_ask_stream("BTCUSDT") == "btcusdt@bookTicker"
 
 

@@ -127,7 +127,7 @@ def test_book_and_quote_of_a_pair_agree(make_venue, make_gateway):
 def test_a_perpetual_also_tells_its_funding(make_venue, make_gateway):
     gateway = make_gateway(make_venue(), perpetual=True)
     gateway.watch({"BTC/USDT:USDT": "BTCUSDT"})
-    wait_until(lambda: gateway.status().clock is not None)
+    wait_until(lambda: is_fresh(gateway, "BTC/USDT:USDT") and gateway.status().clock is not None)
     market = gateway.read_market("BTC/USDT:USDT")
     assert isinstance(market.funding, float)
     assert math.isfinite(market.funding)

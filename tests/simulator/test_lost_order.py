@@ -37,9 +37,11 @@ def bot(make_venue, clock):
     trades = []
     wallets = SimpleNamespace(
         update=lambda: None,
+        get_all_positions=dict,
         get_owned=lambda pair, base: exchange.get_balances().get(base, {}).get("total", 0.0),
     )
-    watch = watch_bot(SimpleNamespace(_exchange=exchange), wallets, lambda pair: trades)
+    dp = SimpleNamespace(_exchange=exchange, runmode=RunMode.LIVE)
+    watch = watch_bot(dp, wallets, lambda pair: trades)
 
     def buy(rate):
         return exchange.create_order(
@@ -64,7 +66,8 @@ def lose_the_answer(bot, rate):
 
 
 def test_a_lost_answer_leaves_an_order_that_is_found_before_it_is_sent_again(bot, clock):
-    assert bot.watch.start([PAIR], now(clock)) == ()
+    bot.watch.start([PAIR], now(clock))
+    assert bot.watch.unheard(now(clock)) == ""
     assert bot.watch.before_order(PAIR, now(clock)) == ""
     lose_the_answer(bot, rate=50.0)  # far below the market: it rests
     assert "under way" in bot.watch.before_order(PAIR, now(clock) + timedelta(seconds=5))
@@ -77,8 +80,8 @@ def test_a_lost_answer_leaves_an_order_that_is_found_before_it_is_sent_again(bot
 
 def test_after_a_restart_what_it_bought_is_a_position_until_it_is_sold(bot, clock):
     lose_the_answer(bot, rate=bot.exchange.get_rate(PAIR, refresh=True, side="exit", is_short=False))
-    (said,) = bot.watch.start([PAIR], now(clock))
-    assert "without a stop" in said
+    bot.watch.start([PAIR], now(clock))
+    assert "without a stop" in bot.watch.unheard(now(clock))
     (orphan,) = bot.watch.orphans
     assert orphan.amount == pytest.approx(2 * 0.999)
     bot.exchange.create_order(
@@ -98,5 +101,6 @@ def test_an_order_in_the_database_is_none(bot, clock):
             orders=[SimpleNamespace(order_id=order["id"], order_date_utc=now(clock))],
         )
     )
-    assert bot.watch.start([PAIR], now(clock)) == ()
+    bot.watch.start([PAIR], now(clock))
+    assert bot.watch.unheard(now(clock)) == ""
     assert bot.venue.desk(KEY).matching.orders[int(order["id"])].filled == 2

@@ -11,6 +11,7 @@ import numpy as np
 from freqtrade.enums import RunMode
 from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import Trade
+from freqtrade.persistence.custom_data import _CustomData
 from freqtrade.strategy import DecimalParameter, IntParameter, IStrategy, informative
 from pandas import DataFrame
 
@@ -119,12 +120,12 @@ class AdaptiveGRU(IStrategy):
         if self._live:
             refuse_unsafe_start(self.config)
             self.messages.connect(self.dp, secret_values(self.config))
-            live = self.dp.runmode is RunMode.LIVE
-            orphans = watch_bot(self.dp, self.wallets, Trade.get_trades_proxy) if live else None
-            self.guard = EntryGuard(self.settings, self.desk.candles, self.messages.breaker, orphans)
+            orphans = watch_bot(self.dp, self.wallets, Trade.get_trades_proxy)
+            self.guard = EntryGuard(self.settings, self.desk.candles, self.messages, orphans)
 
     def bot_loop_start(self, current_time: datetime, **kwargs) -> None:
         if self.guard:
+            _CustomData.session.rollback()  # freqtrade never does: one failed write would spoil all after it
             self.guard.keep_watch(self.config, self.dp, current_time, Trade.get_trades_proxy(is_open=True))
 
     def ft_bot_cleanup(self) -> None:
@@ -266,8 +267,8 @@ class AdaptiveGRU(IStrategy):
             step = self.desk.next_step(trade, current_time, current_rate, min_stake=min_stake, available=free)
             if step.kind is StepKind.HOLD:
                 return None
-            if self.guard:
-                self.guard.send(trade.pair, current_time)
+            if self.guard and step.kind is StepKind.ADD:
+                self.guard.may_add(trade.pair, current_time, self.wallets, Trade.get_trades_proxy)
         except Exception as error:
             logger.warning(f"{trade.pair}: ladder of trade {trade.id} rests: {error}")
             return None
@@ -322,7 +323,6 @@ class AdaptiveGRU(IStrategy):
             return None
 
     def plot_annotations(self, pair, start_date, end_date, dataframe: DataFrame, **kwargs) -> list:
-        """Shade the chart by regime."""
         return regime_bands(dataframe) if "regime" in dataframe else []
 
     # --- helpers -------------------------------------------------------------------------------------

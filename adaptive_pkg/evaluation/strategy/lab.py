@@ -19,6 +19,7 @@ from adaptive_pkg.evaluation.strategy.evaluate import Request, evaluate
 from adaptive_pkg.evaluation.strategy.findings import find
 from adaptive_pkg.evaluation.strategy.ledger import TrialLedger
 from adaptive_pkg.evaluation.strategy.matching import drawdown_at_equal_growth, growth_at_equal_tail
+from adaptive_pkg.evaluation.strategy.page import write_page
 from adaptive_pkg.evaluation.strategy.performance import LEAST_DAYS, measure, sharpe
 from adaptive_pkg.evaluation.strategy.report_data import (
     plain,
@@ -27,6 +28,7 @@ from adaptive_pkg.evaluation.strategy.report_data import (
     returns_of,
     write_report_data,
 )
+from adaptive_pkg.evaluation.strategy.result_file import is_result, read_result
 from adaptive_pkg.evaluation.strategy.tables import interval, number, percent, show
 
 DATA_FILE = "strategy.json"
@@ -40,7 +42,7 @@ def evaluate_strategy(
     ledger_path: Path | None = None,
     clock: Any = lambda: datetime.now(UTC),
 ) -> int:
-    """Run an evaluation, print its tables, keep its data in `out`/strategy.json.
+    """Run an evaluation, print its tables, keep its data and its page in `out`/strategy.json and .html.
 
     Args:
         ledger_path: where tries are counted; default `out`/trials.jsonl. Use one for all evaluations on the
@@ -76,22 +78,22 @@ def evaluate_strategy(
     write_report_data(data, target)
     if json_path and json_path != target:
         write_report_data(data, json_path)
+    page = write_page(data, target.with_suffix(".html"))
     show(data, console)
-    console.print(f"written: {target}", highlight=False)
+    console.print(f"written: {target}, {page}", highlight=False)
     return 0
 
 
 def compare(first: Path, second: Path, console: Console, json_path: Path | None = None) -> int:
-    """Compare the strategy's account of two evaluations on the days that both have.
+    """Compare the strategy's account of two evaluations or backtest results on the days that both have.
 
     Returns:
         0.
 
     Raises:
-        DataError: a file is no evaluation, or the two have fewer than 30 days in common.
+        DataError: a file is neither of the two, or they have fewer than 30 days in common.
     """
-    one, other = read_report_data(first), read_report_data(second)
-    found = comparison(returns_of(one), returns_of(other))
+    found = comparison(_account(first), _account(second))
     data = plain({"first": str(first), "second": str(second), **found})
     days = f"{data['start']} – {data['end']}, {data['days']} days"
     console.print(f"{first} (A) beside {second} (B), {days}; B less A, paired days, 95 %", highlight=False)
@@ -144,6 +146,11 @@ def comparison(first: pd.Series, second: pd.Series) -> dict[str, Any]:
         if same
         else f"{better[ratio.sign]}, by the Sharpe ratio of the same days.",
     }
+
+
+def _account(path: Path) -> pd.Series:
+    """Daily returns of an evaluation's strategy, or of a freqtrade backtest result."""
+    return read_result(path).returns if is_result(path) else returns_of(read_report_data(path))
 
 
 def _span(returns: pd.Series) -> str:

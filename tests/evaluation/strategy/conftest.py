@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -127,3 +128,57 @@ def make_result() -> Callable[..., JobResult]:
 def _leave_no_exchange_behind() -> Iterator[None]:
     yield
     backtester._known.clear()
+
+
+@pytest.fixture
+def result_zip(default_result, tmp_path) -> Callable[..., Path]:
+    """`result_zip(name=…, change=…, wallet=…)`: a result file as freqtrade writes it, of the default run.
+
+    change: called with the content of its JSON before it is written.
+    """
+
+    def make(
+        name: str = "backtest-result-2024-01-01_00-00-00", change=None, wallet=True, freqai=None
+    ) -> Path:
+        daily = default_result.daily
+        trades = default_result.trades.rename(
+            columns={"initial_stop": "initial_stop_loss_abs", "final_stop": "stop_loss_abs"}
+        )
+        hours = (trades["close_date"] - trades["open_date"]) / pd.Timedelta(minutes=1)
+        records = json.loads(
+            trades.assign(trade_duration=hours, is_open=False, funding_fees=0.0)
+            .drop(columns=["orders", "turnover", "confidence", "atr", "target_price"])
+            .assign(orders=[[] for _ in range(len(trades))])
+            .to_json(orient="records", date_format="iso")
+        )
+        stats = {
+            "trades": records,
+            "pairlist": list(PAIRS),
+            "timeframe": "1h",
+            "stake_currency": "USDT",
+            "starting_balance": float(daily["equity"].iloc[0]),
+            "final_balance": float(daily["equity"].iloc[-1]),
+            "backtest_start": "2023-02-06 00:00:00",
+            "backtest_end": "2023-04-09 23:00:00",
+        }
+        content = {"strategy": {"AdaptiveGRU": stats}, "strategy_comparison": []}
+        if change:
+            change(content)
+        half = daily["equity"][:-1].to_numpy() / 2
+        cash = pd.DataFrame({"date": daily.index[:-1], "currency": "USDT", "rate": 1.0, "balance": half})
+        coins = cash.assign(currency="BTC", rate=2.0, balance=half / 2)
+        noted = pd.concat([cash, coins]).sort_values("date", kind="stable")
+        market = pd.DataFrame(
+            {"date": daily.index, "rel_mean": np.linspace(0.0, 0.2, len(daily)), "count": 2}
+        )
+        path = tmp_path / f"{name}.zip"
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr(f"{name}.json", json.dumps(content))
+            file.writestr(f"{name}_config.json", json.dumps({"freqai": freqai or {"enabled": False}}))
+            for ending, frame in (("_AdaptiveGRU_wallet", noted), ("_market_change", market)):
+                if wallet:
+                    with file.open(f"{name}{ending}.feather", "w") as stream:
+                        frame.reset_index(drop=True).to_feather(stream)
+        return path
+
+    return make

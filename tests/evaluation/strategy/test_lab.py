@@ -173,3 +173,13 @@ def test_only_common_days_are_compared_and_too_few_are_refused():
     assert comparison(first, series(np.linspace(-0.01, 0.02, 100), "2023-02-01"))["days"] == 69
     with pytest.raises(DataError, match="10 days in common"):
         comparison(first, series(np.zeros(50), "2023-04-01"))
+
+
+def test_a_backtest_result_stands_beside_an_evaluation(run, result_zip, tmp_path):
+    out, _ = run
+    console = Console(record=True, width=160, file=(tmp_path / "printed").open("w"))
+    assert compare(out, result_zip(), console, tmp_path / "comparison.json") == 0
+    found = json.loads((tmp_path / "comparison.json").read_text())
+    assert (found["start"], found["days"]) == ("2023-02-06", 63)
+    assert compare(result_zip(), result_zip(), console) == 0
+    assert "The two are the same, day by day." in console.export_text()
