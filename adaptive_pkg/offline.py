@@ -13,12 +13,14 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from adaptive_pkg.errors import DataError, SettingsError
 from adaptive_pkg.market.higher_trend import HIGHER_TIMEFRAMES
+from adaptive_pkg.rehearsal.fast_time import FastTime, mend_waits
 from adaptive_pkg.simulator.candles import CandleStore
 from adaptive_pkg.simulator.joined_candles import join_missing
 from adaptive_pkg.simulator.venue import Clock, LoopbackVenue, loopback_venue, wall_clock_ms
@@ -26,7 +28,9 @@ from adaptive_pkg.simulator.venue import Clock, LoopbackVenue, loopback_venue, w
 __all__ = ["OfflineRun", "loopback_venue", "plan_run", "run_offline"]
 
 FREQTRADE = (sys.executable, "-m", "freqtrade")
+FREQTRADE_ON_CLOCK = (sys.executable, "-m", "adaptive_pkg.rehearsal.bot_process")
 _LITERAL_PAIR = re.compile(r"^[A-Z0-9]+/[A-Z0-9]+(:[A-Z0-9]+)?$")
+_FRESH, _REPLAYED = timedelta(days=1), timedelta(days=7)
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -92,6 +96,10 @@ def run_offline(
         return _run_freqtrade(run.arguments)
     store = CandleStore(run.datadir, may_be_absent=not run.datadir_named)
     _require_candles(store, run)
+    if "REHEARSAL_SPEED" in os.environ:
+        mend_waits(float(os.environ["REHEARSAL_SPEED"]))
+    if run.command == "trade" and (start := _replay_start(store, run)) is not None:
+        return _trade_then(start, freqtrade_args, datadir, config_paths)
     if run.candles and run.reads_datadir:
         joined = join_missing(store, run.pairs, HIGHER_TIMEFRAMES, run.user_data / "data")
         if joined != Path(store.datadir):
@@ -224,13 +232,39 @@ def _require_candles(store: CandleStore, run: OfflineRun) -> None:
         store.require(pair, timeframe or "1h")
 
 
+def _replay_start(store: CandleStore, run: OfflineRun) -> datetime | None:
+    """When a bot has to live to see these candles as new; None: now, or its clock is set already."""
+    known = [(pair, store.timeframes[pair][0]) for pair in run.pairs if store.timeframes.get(pair)]
+    if "REHEARSAL_SPEED" in os.environ or not known:
+        return None
+    last = min(store.load(pair, timeframe)["date"].iloc[-1] for pair, timeframe in known).to_pydatetime()
+    return None if datetime.now(UTC) - last < _FRESH else last - _REPLAYED
+
+
+def _trade_then(
+    start: datetime, freqtrade_args: Sequence[str], datadir: Path | None, config_paths: Sequence[Path]
+) -> int:
+    """Run the same command again, venue and bot on a clock that is at `start`. Needs Debian's faketime."""
+    clock = FastTime(start)
+    own = ["--datadir", str(datadir)] if datadir else []
+    own += [text for path in config_paths for text in ("--config", str(path))]
+    command = [sys.executable, "-m", "adaptive_pkg.cli", "offline", *own, "--", *freqtrade_args]
+    print(f"venue and bot live from {start:%F %T} UTC on: the candles' last week", flush=True)
+    return _run(clock.command(command), clock.environment({"REHEARSAL_UNNOTED": "1"}))
+
+
 def _run_freqtrade(arguments: Sequence[str]) -> int:
-    """Run freqtrade in a session of its own, so that a terminal's Ctrl-C reaches it once, through us."""
+    on_clock = "REHEARSAL_SPEED" in os.environ
+    return _run([*(FREQTRADE_ON_CLOCK if on_clock else FREQTRADE), *arguments], {})
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run it in a session of its own, so that a terminal's Ctrl-C reaches it once, through us."""
     sys.stdout.flush()
     sys.stderr.flush()
     # Signals that come between start and hand-over are kept until they can be passed on.
     with _forward_signals() as forward_to:
-        child = subprocess.Popen([*FREQTRADE, *arguments], start_new_session=True)
+        child = subprocess.Popen(command, start_new_session=True, env={**os.environ, **environment})
         forward_to(child)
         status = child.wait()
     return status if status >= 0 else 128 - status

@@ -8,13 +8,14 @@ import signal
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from adaptive_pkg import offline
-from adaptive_pkg.errors import DataError, SettingsError, VenueError
+from adaptive_pkg.errors import AdaptiveError, DataError, SettingsError, VenueError
 from adaptive_pkg.market.higher_trend import HIGHER_TIMEFRAMES
 from adaptive_pkg.offline import plan_run, run_offline
-from adaptive_pkg.simulator.candles import write_candles
+from adaptive_pkg.simulator.candles import CandleStore, write_candles
 from adaptive_pkg.simulator.market import simulate_markets
 
 PRICING = {"price_side": "same", "use_order_book": True, "order_book_top": 1}
@@ -114,10 +115,36 @@ def test_downloads_read_one_folder_and_fill_another(project):
         (["--version"], False, False),
     ],
 )
-def test_each_command_gets_only_what_its_parser_takes(project, runs, line, overlaid, datadir):
+def test_each_command_gets_only_what_its_parser_takes(project, runs, monkeypatch, line, overlaid, datadir):
+    monkeypatch.setattr(offline, "_replay_start", lambda *_: None)  # as if the candles were of today
     run_offline(line, Path("candles"))
     assert (runs[0]["overlay"] is not None) is overlaid
     assert bool(values(runs[0]["arguments"], "--datadir")) is datadir
+
+
+def test_a_bot_lives_in_the_last_week_of_candles_that_are_old(project, runs, monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(
+        offline, "_run", lambda command, environment: seen.append((command, environment)) or 7
+    )
+    line = ["trade", "--strategy", "AdaptiveGRU"]
+    assert run_offline(line, Path("candles"), [Path("user_data/config.json")]) == 7
+    ((command, environment),) = seen
+    last = CandleStore(Path("candles")).load("BTC/USDT", "1h")["date"].iloc[-1]
+    start = f"{last - pd.Timedelta(days=7):%Y-%m-%d %H:%M:%S}"
+    assert Path(command[0]).name == "faketime" and start in command[2]
+    assert command[command.index("offline") :] == [
+        "offline", "--datadir", "candles", "--config", "user_data/config.json", "--", *line,
+    ]  # fmt: skip
+    assert environment["REHEARSAL_SPEED"] == "1"
+    assert start in capsys.readouterr().out
+    assert not runs
+
+
+def test_without_faketime_a_bot_on_old_candles_is_refused(project, runs, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(AdaptiveError, match="apt-get install faketime"):
+        run_offline(["trade", "--strategy", "AdaptiveGRU"], Path("candles"))
 
 
 def test_commands_that_need_no_candles_run_without_a_folder(project, runs):

@@ -117,14 +117,19 @@ class Dialer:
                 self._blocked_until = max(self._blocked_until, _now() + pause)
 
     async def _open(self, url: str) -> Any:
-        settings = self._settings
-        return await websockets_connect(
-            url,
-            open_timeout=settings.open_timeout_seconds,
-            close_timeout=settings.close_timeout_seconds,
-            ping_interval=settings.ping_seconds,
-            ping_timeout=settings.pong_timeout_seconds,
-        )
+        return await open_connection(url, self._settings)
+
+
+async def open_connection(url: str, settings: StreamSettings, proxy: str | None = None) -> Any:
+    """A connection of the `websockets` library. `proxy`: its address; None: what the environment says."""
+    return await websockets_connect(
+        url,
+        open_timeout=settings.open_timeout_seconds,
+        close_timeout=settings.close_timeout_seconds,
+        ping_interval=settings.ping_seconds,
+        ping_timeout=settings.pong_timeout_seconds,
+        proxy=proxy or True,
+    )
 
 
 async def tcp_probe(url: str, timeout: float) -> bool:

@@ -12,6 +12,7 @@ import aiohttp
 
 from adaptive_pkg.errors import AdaptiveError, ExchangeError
 from adaptive_pkg.exchange.backoff import ConnectBudget
+from adaptive_pkg.exchange.dialer import open_connection
 from adaptive_pkg.exchange.endpoints import Endpoints
 from adaptive_pkg.exchange.limiter import AdaptiveRateLimiter
 from adaptive_pkg.exchange.link import LinkState
@@ -144,6 +145,7 @@ class GatewayLoop:
                 settings=settings,
                 budget=self._connects,
                 limiter=self._limiter,
+                connect=lambda url: open_connection(url, settings, self._proxy),
             )
             async with self.stream:
                 logger.info("gateway: up for %s", self._endpoints.rest)

@@ -288,3 +288,12 @@ def test_many_threads_at_once_stay_within_the_limit(make_venue, make_gateway):
         reader.join()
     assert venue.requests["/api/v3/depth"] == 20
     assert not venue.violations
+
+
+def test_the_stream_goes_through_the_same_proxy_as_rest(make_venue, make_gateway):
+    gateway = make_gateway(make_venue(), proxy="http://127.0.0.1:9")  # nobody is there
+    gateway.watch(PAIRS)
+    wait_until(lambda: gateway.status().stream_stats and gateway.status().stream_stats.failures > 0)
+    assert gateway.status().stream_stats.connections == 0
+    with pytest.raises(ExchangeError):
+        gateway.read_market("BTC/USDT")
