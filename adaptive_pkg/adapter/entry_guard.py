@@ -76,7 +76,8 @@ class EntryGuard:
                 self._orphans.start(list(dict.fromkeys([*held, *pairs])), now)
                 self._looked = True
             if text := self._orphans.unheard(now):
-                self._messages.refused(text.partition(":")[0], "lost order", text)
+                pair, _, words = text.partition(": ")
+                self._messages.refused(pair, "lost order", words)
         if not self._settings.components.market_gate or self._unserved:
             return
         if self.gateway is None:
