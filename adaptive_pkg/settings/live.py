@@ -38,7 +38,10 @@ class GateSettings(Settings):
         0.9, 0.0, 1.0, doc="(bids − asks) ÷ (bids + asks) in the band, against the trade, from which it waits"
     )
     max_feed_age_seconds: float = param(
-        30.0, 0.1, 3600.0, doc="the pair's newest bid and ask must not be older than this"
+        30.0,
+        0.1,
+        3600.0,
+        doc="the pair's newest bid and ask must not be older than this where the book contradicts them",
     )
     max_funding: float = param(
         0.001, 0.0, 0.1, doc="perpetuals: highest rate a funding interval may cost the position"
