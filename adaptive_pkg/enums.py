@@ -26,9 +26,17 @@ _REGIMES = tuple(Regime)
 _REGIME_CODES = {regime: code for code, regime in enumerate(_REGIMES)}
 
 
+class Approach(StrEnum):
+    """What the presets, stops and tiers are by default."""
+
+    HOLD_TREND = "hold_trend"  # hold while long channels rise, whatever the regime, which sets the size
+    BY_REGIME = "by_regime"  # each regime its own style, target and ladder
+
+
 class Style(StrEnum):
     """How a preset trades."""
 
+    HOLD_TREND = "hold_trend"
     TREND_FOLLOWING = "trend_following"
     CAUTIOUS_TREND = "cautious_trend"
     MEAN_REVERSION = "mean_reversion"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from adaptive_pkg.enums import Approach
 from adaptive_pkg.settings import AdaptiveSettings
 
 # by space, then by section of the settings: attributes of the strategy
@@ -18,6 +19,17 @@ _SECTIONS = {
     "risk": {
         "stops": ("profile_scale", "target_scale", "breakeven_trigger", "trail_trigger", "trail_atr"),
         "kelly": ("fraction",),
+    },
+}  # fmt: skip
+
+
+# where hyperopt looks, for what an approach reads on another scale; every corner is a valid setting
+_RANGES = {
+    Approach.BY_REGIME: {
+        "breakeven_trigger": (0.005, 0.025), "trail_trigger": (0.025, 0.08), "trail_atr": (0.5, 4.0),
+    },
+    Approach.HOLD_TREND: {
+        "breakeven_trigger": (0.03, 0.15), "trail_trigger": (0.15, 0.40), "trail_atr": (4.0, 20.0),
     },
 }  # fmt: skip
 
@@ -36,7 +48,13 @@ def parameters() -> Iterator[tuple[str, str, str]]:
 
 
 def lay_under(strategy: HyperStrategy, settings: AdaptiveSettings) -> None:
-    """Let the settings replace the parameters' defaults; what a hyperopt result names is left alone."""
+    """Let the settings replace the parameters' defaults, and their approach the ranges of some.
+
+    What a hyperopt result names is left alone.
+    """
+    for name, (low, high) in _RANGES[settings.approach].items():
+        parameter = getattr(strategy, name)
+        parameter.low, parameter.high = low, high
     for space, section, name in parameters():
         if name not in strategy._ft_params_from_file.get(space, {}):
             # not `value`: its setter rounds to the grid that hyperopt searches

@@ -14,7 +14,7 @@ from adaptive_pkg.market.higher_trend import HIGHER_TIMEFRAMES
 from adaptive_pkg.market.timeframes import timeframe_hours
 from adaptive_pkg.settings import load_settings
 
-STRATEGY_STOPLOSS = -0.10  # AdaptiveGRU's outer limit, where the config names none
+STRATEGY_STOPLOSS = -0.20  # AdaptiveGRU's outer limit, where the config names none
 STRATEGY_TIMEFRAME = "1h"
 NO_STOP = -0.99  # freqtrade's users write this for "no stop"
 MAX_EXPOSURE = 1.5  # equities that all positions together may cost before portfolio limits are missed

@@ -92,7 +92,7 @@ def candidate_entries(
     codes, decisions = judgement.regimes.tradable_codes, judgement.decisions
     presets = {regime: settings.preset(regime) for regime in Regime}
     side = entry_candidates(frame, codes, presets, can_short=can_short).side
-    exit_long, exit_short = exit_signals(frame)
+    exit_long, exit_short = exit_signals(frame, settings.approach)
     path = Path(
         date=frame["date"].dt.tz_convert(None).to_numpy(),
         **{name: frame[name].to_numpy(dtype=float) for name in ("open", "high", "low", "close", "atr")},

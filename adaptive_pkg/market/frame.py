@@ -6,6 +6,7 @@ import pandas as pd
 
 from adaptive_pkg.market.indicators import compute_indicators
 from adaptive_pkg.market.levels import nearest_levels
+from adaptive_pkg.market.trend_state import TREND_STATE_COLUMNS, trend_shares
 from adaptive_pkg.settings.market import IndicatorSettings
 
 
@@ -17,4 +18,8 @@ def market_frame(candles: pd.DataFrame, settings: IndicatorSettings) -> pd.DataF
     """
     frame = compute_indicators(candles, settings)
     levels = nearest_levels(frame, settings.reference_period)
-    return frame.assign(**{name: levels[name] for name in levels})
+    added = {name: levels[name] for name in levels}
+    if settings.trend_lookbacks:
+        shares = trend_shares(frame["close"].to_numpy(), settings.trend_lookbacks)
+        added |= dict(zip(TREND_STATE_COLUMNS, shares, strict=True))
+    return frame.assign(**added)

@@ -9,6 +9,7 @@ import pandas as pd
 import talib
 
 from adaptive_pkg.market.candles import check_candles
+from adaptive_pkg.market.trend_state import trend_startup
 from adaptive_pkg.settings.market import IndicatorSettings
 
 INDICATOR_COLUMNS = (
@@ -91,6 +92,7 @@ def startup_candles(settings: IndicatorSettings) -> int:
         settings.donchian_period + 1,
         settings.volume_period + 1,
         settings.momentum_period + 1,
+        trend_startup(settings.trend_lookbacks),
     )
     return max(needs)
 

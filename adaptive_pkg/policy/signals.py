@@ -9,8 +9,9 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from adaptive_pkg.enums import Regime, Style
+from adaptive_pkg.enums import Approach, Regime, Style
 from adaptive_pkg.errors import DataError
+from adaptive_pkg.market.trend_state import TREND_STATE_COLUMNS
 from adaptive_pkg.settings import Preset
 
 BoolArray = np.ndarray
@@ -22,9 +23,11 @@ class Rule(StrEnum):
     BREAKOUT = "breakout"
     PULLBACK = "pullback"
     REVERSION = "reversion"
+    TREND = "trend"
 
 
 RULES_OF_STYLE: Mapping[Style, tuple[Rule, ...]] = {
+    Style.HOLD_TREND: (Rule.TREND,),
     Style.TREND_FOLLOWING: (Rule.BREAKOUT, Rule.PULLBACK),
     Style.CAUTIOUS_TREND: (Rule.BREAKOUT, Rule.PULLBACK),
     Style.MEAN_REVERSION: (Rule.REVERSION,),
@@ -35,6 +38,7 @@ SIGNAL_COLUMNS = (
     "open", "high", "low", "close", "volume", "ema_fast", "ema_slow", "plus_di", "minus_di",
     "donchian_high", "donchian_low", "bb_upper", "bb_middle", "bb_lower", "rsi",
 )  # fmt: skip
+MAJORITY = 0.5  # of the channels: a trend, and its end
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def entry_candidates(
     """Apply to each candle the rules that its regime's preset trades by.
 
     Args:
-        frame: candles with the indicator columns SIGNAL_COLUMNS.
+        frame: candles with the indicator columns SIGNAL_COLUMNS; for Style.HOLD_TREND also the trend's.
         regime_codes: int (n,), Regime.code of each candle; −1 where nothing may be traded.
         presets: preset of every regime.
         can_short: False leaves every short candidate out (spot).
@@ -63,6 +67,8 @@ def entry_candidates(
         DataError: a column is missing, or the lengths differ.
     """
     _require(frame, SIGNAL_COLUMNS)
+    if any(_trades(preset, Rule.TREND) for preset in presets.values()):
+        _require(frame, TREND_STATE_COLUMNS)
     if len(regime_codes) != len(frame):
         raise DataError(f"{len(regime_codes)} regimes for {len(frame)} candles; pass one regime per candle")
     side = np.zeros(len(frame), dtype=np.int8)
@@ -81,11 +87,18 @@ def entry_candidates(
     return Candidates(side, rule_index)
 
 
-def exit_signals(frame: pd.DataFrame) -> tuple[BoolArray, BoolArray]:
-    """Say where an open long, and an open short, has lost its reason: the fast EMA crosses the slow one.
+def exit_signals(frame: pd.DataFrame, approach: Approach = Approach.BY_REGIME) -> tuple[BoolArray, BoolArray]:
+    """Say where an open long, and an open short, has lost its reason.
 
-    Returns two bool arrays (n,): exit long, exit short.
+    BY_REGIME: the fast EMA crosses the slow one. HOLD_TREND: the majority of the channels is up (down) no
+    more. Returns two bool arrays (n,): exit long, exit short.
+
+    Raises:
+        DataError: a column is missing.
     """
+    if approach is Approach.HOLD_TREND:
+        _require(frame, TREND_STATE_COLUMNS)
+        return ~_trend(frame, 1), ~_trend(frame, -1)
     _require(frame, ("ema_fast", "ema_slow"))
     above = frame["ema_fast"].to_numpy() > frame["ema_slow"].to_numpy()
     below = frame["ema_fast"].to_numpy() < frame["ema_slow"].to_numpy()
@@ -125,6 +138,11 @@ def _reversion(frame: pd.DataFrame, direction: int) -> BoolArray:
     return ~outside & _previous(outside) & room
 
 
+def _trend(frame: pd.DataFrame, direction: int) -> BoolArray:
+    """Most of the long channels are in a trend."""
+    return frame["trend_up" if direction > 0 else "trend_down"].to_numpy() >= MAJORITY
+
+
 def _trend_up(frame: pd.DataFrame, direction: int) -> BoolArray:
     ordered = direction * (frame["ema_fast"].to_numpy() - frame["ema_slow"].to_numpy()) > 0
     directed = direction * (frame["plus_di"].to_numpy() - frame["minus_di"].to_numpy()) > 0
@@ -135,6 +153,7 @@ _RULES: Mapping[Rule, Callable[[pd.DataFrame, int], BoolArray]] = {
     Rule.BREAKOUT: _breakout,
     Rule.PULLBACK: _pullback,
     Rule.REVERSION: _reversion,
+    Rule.TREND: _trend,
 }
 
 

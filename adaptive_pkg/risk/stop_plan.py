@@ -207,9 +207,9 @@ def plan_stop(
         trail_trigger=settings.trail_trigger,
         trail_atr=settings.trail_atr,
         market_gap=float(entry_price * settings.market_gap),
-        breakeven=components.dynamic_stops and components.breakeven,
+        breakeven=components.dynamic_stops and components.breakeven and preset.breakeven,
         trailing=components.dynamic_stops and components.trailing and preset.trailing,
-        target=components.target,
+        target=components.target and preset.take_profit,
     )
 
 

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from adaptive_pkg.enums import Profile, Regime, RegimeChange
+from adaptive_pkg.enums import Approach, Profile, Regime, RegimeChange, Style
 from adaptive_pkg.errors import SettingsError
 from adaptive_pkg.settings.exchange import ExchangeSettings
 from adaptive_pkg.settings.forecast import ForecastSettings
+from adaptive_pkg.settings.journal import JournalSettings, LearningSettings
 from adaptive_pkg.settings.library import LibrarySettings
 from adaptive_pkg.settings.live import BreakerSettings, GateSettings
 from adaptive_pkg.settings.market import IndicatorSettings, RegimeSettings
 from adaptive_pkg.settings.messages import MessageSettings
 from adaptive_pkg.settings.policy import (
     DEFAULT_PRESETS,
-    POOLED_PRESET,
+    POOLED_PRESETS,
     ConfidenceSettings,
     Preset,
     parse_presets,
@@ -33,7 +34,7 @@ from adaptive_pkg.settings.sources import SourcesSettings
 
 __all__ = [
     "DEFAULT_PRESETS",
-    "POOLED_PRESET",
+    "POOLED_PRESETS",
     "AdaptiveSettings",
     "BreakerSettings",
     "ComponentSettings",
@@ -42,8 +43,10 @@ __all__ = [
     "ForecastSettings",
     "GateSettings",
     "IndicatorSettings",
+    "JournalSettings",
     "KellySettings",
     "LadderSettings",
+    "LearningSettings",
     "LibrarySettings",
     "MessageSettings",
     "PortfolioSettings",
@@ -78,7 +81,17 @@ class ComponentSettings(Settings):
     circuit_breaker: bool = param(True, doc="live; off: entries go on after failures, on old data, in losses")
 
 
-# What a profile means; a value written in the config wins over it.
+# What an approach means besides its presets, then what a profile means; a value in the config wins over both.
+# Measured with the laboratory: near targets, tight trails and rungs cost a trend more than they save.
+APPROACHES: dict[Approach, dict[str, dict[str, Any]]] = {
+    Approach.BY_REGIME: {},
+    Approach.HOLD_TREND: {
+        "indicators": {"trend_lookbacks": [240, 300, 360, 420, 480]},
+        "confidence": {"full_tier": 0.5, "reduced_tier": 0.5, "minimal_tier": 0.5},
+        "stops": {"breakeven_trigger": 0.10, "trail_trigger": 0.20, "trail_atr": 15.0},
+    },
+}
+HELD_MAX_FRACTION = {Profile.CONSERVATIVE: 0.10, Profile.MODERATE: 0.12, Profile.AGGRESSIVE: 0.15}
 PROFILES: dict[Profile, dict[str, dict[str, float]]] = {
     Profile.CONSERVATIVE: {
         "kelly": {"fraction": 0.25},
@@ -100,6 +113,9 @@ class AdaptiveSettings(Settings):
     """Everything the strategy needs to know, checked."""
 
     profile: Profile = param(Profile.CONSERVATIVE, doc="conservative, moderate or aggressive")
+    approach: Approach = param(
+        Approach.BY_REGIME, doc="hold_trend: one long trend rule; by_regime: each regime's own style"
+    )
     indicators: IndicatorSettings = section(IndicatorSettings)
     regime: RegimeSettings = section(RegimeSettings)
     presets: Mapping[Regime, Preset] = field(
@@ -121,6 +137,18 @@ class AdaptiveSettings(Settings):
     components: ComponentSettings = section(ComponentSettings)
     messages: MessageSettings = section(MessageSettings)
     sources: SourcesSettings = section(SourcesSettings)
+    journal: JournalSettings = section(JournalSettings)
+
+    def check(self) -> None:
+        holding = self.approach is Approach.HOLD_TREND
+        for regime, preset in self.presets.items():
+            if preset.style is not Style.STAND_ASIDE and (preset.style is Style.HOLD_TREND) != holding:
+                raise SettingsError(
+                    f"presets.{regime}.style: {preset.style} does not go with approach {self.approach}, "
+                    "for all trades of an approach leave by one rule; change one of the two"
+                )
+        if holding and not self.indicators.trend_lookbacks:
+            raise SettingsError("indicators.trend_lookbacks: approach hold_trend needs at least one channel")
 
     def replaced(self, values: Mapping[str, Any]) -> AdaptiveSettings:
         """The same settings with some values changed, each checked.
@@ -137,13 +165,26 @@ class AdaptiveSettings(Settings):
             sections.setdefault(group, {})[name] = value
         return replace(self, **{name: replace(getattr(self, name), **v) for name, v in sections.items()})
 
+    @property
+    def takes_profit(self) -> bool:
+        """Whether any trade has a take-profit."""
+        return self.components.target and any(self.preset(regime).take_profit for regime in Regime)
+
+    @property
+    def adjusts_positions(self) -> bool:
+        """Whether any trade has a ladder: rungs below the entry, or parts sold on the way."""
+        presets = map(self.preset, Regime)
+        return self.components.ladder and any(one.allow_dca or one.scale_out for one in presets)
+
     def preset(self, regime: Regime) -> Preset:
         """The preset that trades `regime`."""
-        return self.presets[regime] if self.components.regime_presets else POOLED_PRESET
+        return self.presets[regime] if self.components.regime_presets else POOLED_PRESETS[self.approach]
 
 
 def load_settings(config: Mapping[str, Any]) -> AdaptiveSettings:
-    """Parse `config["adaptive"]`: defaults, then the profile, then what the config says itself.
+    """Parse `config["adaptive"]`: defaults, then approach and profile, then what the config says itself.
+
+    Without `adaptive.approach` it is hold_trend.
 
     Raises:
         SettingsError: names the key, its value, the allowed range, and the nearest key for a typo.
@@ -151,16 +192,17 @@ def load_settings(config: Mapping[str, Any]) -> AdaptiveSettings:
     block = config.get("adaptive", {})
     if not isinstance(block, Mapping):
         raise SettingsError(f"adaptive: expected an object with named settings, got {block!r}")
-    profile = parse(_ProfileOnly, {k: v for k, v in block.items() if k == "profile"}, "adaptive").profile
-    merged: dict[str, Any] = dict(block)
-    for name, values in PROFILES[profile].items():
-        own = merged.get(name, {})
-        merged[name] = {**values, **own} if isinstance(own, Mapping) else own
-    presets = parse_presets(merged.pop("presets", {}), "adaptive.presets")
+    chosen = parse(_Choices, {k: v for k, v in block.items() if k in _CHOICES}, "adaptive")
+    merged: dict[str, Any] = {**block, "approach": chosen.approach}
+    for layer in _layers(chosen.approach, chosen.profile):  # what wins first
+        for name, values in layer.items():
+            own = merged.get(name, {})
+            merged[name] = {**values, **own} if isinstance(own, Mapping) else own
+    merged["presets"] = parse_presets(merged.get("presets", {}), "adaptive.presets", chosen.approach)
     known = {item.name for item in fields(AdaptiveSettings)}
     if unknown := set(merged) - known:
         parse(AdaptiveSettings, {key: merged[key] for key in unknown}, "adaptive")
-    return replace(parse(AdaptiveSettings, merged, "adaptive"), presets=presets)
+    return parse(AdaptiveSettings, merged, "adaptive")
 
 
 def load_forecast_settings(config: Mapping[str, Any]) -> ForecastSettings:
@@ -170,5 +212,16 @@ def load_forecast_settings(config: Mapping[str, Any]) -> ForecastSettings:
 
 
 @dataclass(frozen=True)
-class _ProfileOnly(Settings):
+class _Choices(Settings):
     profile: Profile = param(Profile.CONSERVATIVE, doc="")
+    approach: Approach = param(Approach.HOLD_TREND, doc="")
+
+
+_CHOICES = frozenset(item.name for item in fields(_Choices))
+
+
+def _layers(approach: Approach, profile: Profile) -> list[dict[str, dict[str, Any]]]:
+    layers: list[dict[str, dict[str, Any]]] = [PROFILES[profile], APPROACHES[approach]]
+    if approach is Approach.HOLD_TREND:
+        layers.insert(0, {"stops": {"max_fraction": HELD_MAX_FRACTION[profile]}})
+    return layers

@@ -133,8 +133,13 @@ class StreamSettings(Settings):
 
 @dataclass(frozen=True)
 class ExchangeSettings(Settings):
-    """The added exchange calls."""
+    """The added exchange calls, and how freqtrade's own are held after a refusal."""
 
+    respect_retry_after: bool = param(
+        True,
+        doc="after a 429 or 418 freqtrade's own ccxt clients, too, send nothing until its Retry-After is over; "
+        "off: freqtrade asks again after 1, 2, 5 and 10 s, which makes a ban longer",
+    )
     limiter: LimiterSettings = section(LimiterSettings)
     state: StateSettings = section(StateSettings)
     stream: StreamSettings = section(StreamSettings)

@@ -21,6 +21,9 @@ class IndicatorSettings(Settings):
     ema_fast: int = param(20, 2, 400, doc="fast trend EMA")
     ema_slow: int = param(50, 3, 400, doc="slow trend EMA")
     donchian_period: int = param(20, 2, 400, doc="breakout channel, the current candle excluded")
+    trend_lookbacks: tuple[int, ...] = param(
+        tuple, 2, 2000, doc="channels whose majority makes a trend that is held; empty: not read"
+    )
     volume_period: int = param(20, 2, 400, doc="mean volume that the volume ratio refers to")
     macd_fast: int = param(12, 2, 200, doc="fast EMA of MACD")
     macd_slow: int = param(26, 3, 400, doc="slow EMA of MACD")

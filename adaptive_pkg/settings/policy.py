@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adaptive_pkg.enums import Regime, Style
+from adaptive_pkg.enums import Approach, Regime, Style
 from adaptive_pkg.errors import SettingsError
 from adaptive_pkg.settings.schema import Settings, param, parse
 
@@ -20,7 +20,9 @@ class Preset(Settings):
     size_multiplier: float = param(1.0, 0.0, 2.0, doc="multiplier on the fraction at risk")
     max_positions: int = param(3, 0, 1000, doc="most open trades while this is a pair's regime")
     stop_atr: float = param(2.0, 0.25, 20.0, doc="initial stop in ATR at normal volatility")
+    take_profit: bool = param(True, doc="there is a take-profit at target_atr")
     target_atr: float = param(3.0, 0.25, 50.0, doc="take-profit in ATR from the entry")
+    breakeven: bool = param(True, doc="the stop may move to breakeven")
     trailing: bool = param(True, doc="the stop may trail")
     confidence_threshold: float = param(0.60, 0.0, 1.0, doc="least confidence for an entry")
     volume_filter: float = param(1.0, 0.0, 10.0, doc="multiplier on the least volume ratio (0.5)")
@@ -68,8 +70,26 @@ DEFAULT_PRESETS: dict[Regime, Preset] = {
     for column, regime in enumerate(_TABLE[""])
 }
 
+# Holding a trend: the same rule in every regime, with that regime's size. The stop is there for the worst
+# case, far enough not to end a trend that goes on.
+_HELD = Preset(
+    style=Style.HOLD_TREND, size_multiplier=1.0, max_positions=8, stop_atr=8.0, take_profit=False,
+    confidence_threshold=0.5, cooldown=12.0,
+)  # fmt: skip
+HELD_PRESETS: dict[Regime, Preset] = {
+    regime: replace(_HELD, size_multiplier=preset.size_multiplier)
+    for regime, preset in DEFAULT_PRESETS.items()
+}
+PRESETS: Mapping[Approach, Mapping[Regime, Preset]] = {
+    Approach.BY_REGIME: DEFAULT_PRESETS,
+    Approach.HOLD_TREND: HELD_PRESETS,
+}
+
 # What every regime gets when the regime presets are switched off.
-POOLED_PRESET = Preset(style=Style.TREND_FOLLOWING, use_breakouts=True)
+POOLED_PRESETS: Mapping[Approach, Preset] = {
+    Approach.BY_REGIME: Preset(style=Style.TREND_FOLLOWING, use_breakouts=True),
+    Approach.HOLD_TREND: _HELD,
+}
 
 
 @dataclass(frozen=True)
@@ -110,11 +130,13 @@ class ConfidenceSettings(Settings):
 CONFIDENCE_WEIGHTS = ("rsi", "macd", "volume", "trend_alignment", "support_resistance", "sentiment")
 
 
-def parse_presets(mapping: Mapping[str, Any], path: str) -> dict[Regime, Preset]:
-    """Lay a config's per-regime overrides over the default table."""
+def parse_presets(
+    mapping: Mapping[str, Any], path: str, approach: Approach = Approach.BY_REGIME
+) -> dict[Regime, Preset]:
+    """Lay a config's per-regime overrides over the approach's table."""
     if not isinstance(mapping, Mapping):
         raise SettingsError(f"{path}: expected an object keyed by regime, got {mapping!r}")
-    presets = dict(DEFAULT_PRESETS)
+    presets = dict(PRESETS[approach])
     for key, overrides in mapping.items():
         try:
             regime = Regime(key)

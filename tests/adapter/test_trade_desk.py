@@ -44,7 +44,10 @@ def trade():
 
 @pytest.fixture
 def desk():
-    return TradeDesk(EntryPlanner(load_settings({})), ClosedCandles(CANDLE_COLUMNS, 3600))
+    return TradeDesk(
+        EntryPlanner(load_settings({"adaptive": {"approach": "by_regime"}})),
+        ClosedCandles(CANDLE_COLUMNS, 3600),
+    )
 
 
 def candles():

@@ -253,6 +253,7 @@ def _config(overlay: dict[str, Any], token: str, api: dict[str, Any]) -> dict[st
         "ignore_buying_expired_candle_after": 0,  # the bot starts at any minute of the hour
         "max_open_trades": 3,
         "adaptive": {
+            "approach": "by_regime",
             "components": {"target": False},
             "messages": {"per_hour": 1000, "regime_seconds": 0, "refusal_seconds": 0},
         },

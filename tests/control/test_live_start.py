@@ -65,6 +65,7 @@ class LiveBot:
             del overlay["exchange"][name]
         own = {
             "freqai": {"enabled": False},
+            "adaptive": {"approach": "by_regime"},
             "exchange": {"pair_whitelist": PAIRS},
             "entry_pricing": {"price_side": "other"},
             "order_types": ORDER_TYPES,
@@ -164,7 +165,7 @@ def test_an_unsafe_start_says_everything_that_is_wrong_and_sends_nothing(start):
     bot = start(
         {
             "stoploss": -1.0,
-            "adaptive": {"sizing": {"max_position_fraction": 1.0}},
+            "adaptive": {"approach": "by_regime", "sizing": {"max_position_fraction": 1.0}},
             "tradable_balance_ratio": 1.0,
             "exchange": {"ccxt_config": {"apiKey": KEY}},
         },

@@ -14,7 +14,9 @@ from adaptive_pkg.evaluation.outcomes import Exit, one_at_a_time, walk_entries
 from adaptive_pkg.risk.stops import advance, initial_state
 from adaptive_pkg.settings import load_settings
 
-SETTINGS = load_settings({"adaptive": {"profile": "moderate", "sizing": {"fee": 0.001}}})
+SETTINGS = load_settings(
+    {"adaptive": {"approach": "by_regime", "profile": "moderate", "sizing": {"fee": 0.001}}}
+)
 # trending preset: stop 2.5 ATR, target 4 ATR; with ATR 1 at 100: stop 97.5, target 104
 
 
@@ -161,7 +163,7 @@ def test_every_outcome_equals_a_plain_reading_of_the_rules(random_candles):
 
 
 def random_case(random_candles, components):
-    settings = load_settings({"adaptive": {"components": components}})
+    settings = load_settings({"adaptive": {"approach": "by_regime", "components": components}})
     path, entries = candidate_entries(random_candles(6000, seed=4), settings)
     assert len(entries) > 60
     return path, entries, settings

@@ -12,7 +12,7 @@ from adaptive_pkg.settings import AdaptiveSettings, load_settings
 
 STRONG = Regime.STRONG_TREND.code
 CHOPPY = Regime.CHOPPY.code
-SETTINGS = load_settings({})
+SETTINGS = load_settings({"adaptive": {"approach": "by_regime"}})
 
 
 @pytest.fixture
@@ -86,7 +86,9 @@ def test_the_confidence_switch_changes_a_decision(breakout):
 
 
 def test_a_preset_override_from_the_config_changes_a_decision(breakout):
-    strict = load_settings({"adaptive": {"presets": {"strong_trend": {"confidence_threshold": 0.99}}}})
+    strict = load_settings(
+        {"adaptive": {"approach": "by_regime", "presets": {"strong_trend": {"confidence_threshold": 0.99}}}}
+    )
     assert decide(breakout, settings=strict).refusal[4] is Refusal.LOW_CONFIDENCE
 
 

@@ -21,7 +21,7 @@ from adaptive_pkg.reports.calibration import (
 from adaptive_pkg.reports.judged_pairs import judged_pairs
 from adaptive_pkg.settings import load_settings
 
-SETTINGS = load_settings({})
+SETTINGS = load_settings({"adaptive": {"approach": "by_regime"}})
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from adaptive_pkg.errors import DataError
 from adaptive_pkg.reports.regimes import POOLED, find_candle_files, read_candles, report_regimes
 from adaptive_pkg.settings import load_settings
 
-SETTINGS = load_settings({})
+SETTINGS = load_settings({"adaptive": {"approach": "by_regime"}})
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from adaptive_pkg.reports.signals import build_report, report_signals
 from adaptive_pkg.settings import load_settings
 from adaptive_pkg.settings.library import LibrarySettings
 
-SETTINGS, LIBRARY = load_settings({}), LibrarySettings()
+SETTINGS, LIBRARY = load_settings({"adaptive": {"approach": "by_regime"}}), LibrarySettings()
 
 
 def candles(seed, n=4600):

@@ -27,7 +27,7 @@ from adaptive_pkg.reports.judged_pairs import judged_pairs
 from adaptive_pkg.reports.stop_quality import build_report, report_stop_quality
 from adaptive_pkg.settings import load_settings
 
-SETTINGS = load_settings({})
+SETTINGS = load_settings({"adaptive": {"approach": "by_regime"}})
 
 
 @pytest.fixture
@@ -143,12 +143,12 @@ def test_json_holds_the_printed_figures(datadir):
 
 
 def test_a_cap_that_makes_the_tail_is_said(datadir):
-    capped = load_settings({"adaptive": {"stops": {"max_fraction": 0.006}}})
+    capped = load_settings({"adaptive": {"approach": "by_regime", "stops": {"max_fraction": 0.006}}})
     assert "the tail is that cap" in " ".join(report(datadir, capped).split())
 
 
 def test_mistakes_are_named(datadir):
-    off = load_settings({"adaptive": {"components": {"dynamic_stops": False}}})
+    off = load_settings({"adaptive": {"approach": "by_regime", "components": {"dynamic_stops": False}}})
     with pytest.raises(SettingsError, match=r"components\.dynamic_stops is off"):
         report(datadir, off)
     with pytest.raises(DataError, match="a tail of 5 % needs at least 100"):

@@ -2,11 +2,12 @@
 
 import math
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from adaptive_pkg.errors import RiskError
-from adaptive_pkg.risk.breaker import CircuitBreaker, DayResult, Trip, midnight
+from adaptive_pkg.risk.breaker import CircuitBreaker, DayResult, Trip, day_result, midnight
 from adaptive_pkg.settings.live import BreakerSettings
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -84,3 +85,24 @@ def test_a_day_without_equity_is_refused(numbers):
 def test_midnight_is_the_utc_one():
     tokyo = datetime.fromisoformat("2024-03-02T08:00:00+09:00")
     assert midnight(tokyo) == datetime(2024, 3, 1, tzinfo=UTC)
+
+
+def trade(pair, amount, entry, realised=0.0):
+    return SimpleNamespace(
+        pair=pair, amount=amount, realized_profit=realised, calc_profit=lambda rate: amount * (rate - entry)
+    )
+
+
+def test_the_day_counts_closed_trades_and_open_ones_at_the_price_now():
+    closed = [SimpleNamespace(close_profit_abs=-20.0), SimpleNamespace(close_profit_abs=5.0)]
+    opened = [trade("BTC/USDT", 2.0, 100.0), trade("ETH/USDT", 1.0, 50.0, realised=3.0)]
+    day = day_result(closed, opened, 985.0, {"BTC/USDT": 90.0, "ETH/USDT": 51.0}.__getitem__)
+    assert day.realised == -15.0
+    assert day.open_profit == -20.0 + 1.0 + 3.0
+    assert day.first == 1000.0
+    assert day.loss == pytest.approx(0.031)
+
+
+def test_a_trade_without_a_price_counts_at_cost_and_one_that_has_not_filled_not_at_all():
+    opened = [trade("BTC/USDT", 2.0, 100.0, realised=1.0), trade("ETH/USDT", 0.0, 50.0)]
+    assert day_result([], opened, 1000.0, lambda pair: math.nan).open_profit == 1.0

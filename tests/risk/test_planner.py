@@ -128,7 +128,9 @@ def test_a_price_that_is_none_gives_no_stop(planner, price):
 
 def test_the_stop_costs_the_decided_part_of_equity(planner):
     """1 % × 1.2 of 10,000 at risk; a stop filled as planned loses just that, fees included."""
-    wide = EntryPlanner(load_settings({"adaptive": {"sizing": {"max_position_fraction": 1.0}}}))
+    wide = EntryPlanner(
+        load_settings({"adaptive": {"approach": "by_regime", "sizing": {"max_position_fraction": 1.0}}})
+    )
     plan = stop(wide)
     decided = size(wide, plan).decision
     assert decided.stake * plan.loss_fraction == pytest.approx(120.0)
@@ -143,7 +145,9 @@ def test_the_reason_names_what_bound_and_what_kelly_said(planner):
 
 
 def test_the_candles_multiplier_scales_the_stake():
-    planner = EntryPlanner(load_settings({"adaptive": {"sizing": {"max_position_fraction": 1.0}}}))
+    planner = EntryPlanner(
+        load_settings({"adaptive": {"approach": "by_regime", "sizing": {"max_position_fraction": 1.0}}})
+    )
     plan = stop(planner)
     full = size(planner, plan, candles_of(size_multiplier=[9.0, 9.0, 1.0])).decision.stake
     assert size(planner, plan, candles_of(size_multiplier=[9.0, 9.0, 0.5])).decision.stake == pytest.approx(
@@ -154,7 +158,9 @@ def test_the_candles_multiplier_scales_the_stake():
 
 def test_a_forced_entry_gets_the_smallest_tier_of_its_regimes_size():
     """No rule asked for it, so the candle's own multiplier is 0."""
-    planner = EntryPlanner(load_settings({"adaptive": {"sizing": {"max_position_fraction": 1.0}}}))
+    planner = EntryPlanner(
+        load_settings({"adaptive": {"approach": "by_regime", "sizing": {"max_position_fraction": 1.0}}})
+    )
     plan = stop(planner)
     quiet = candles_of(size_multiplier=[0.0, 0.0, 0.0])
     forced = size(planner, plan, quiet, regime=None).decision.stake
@@ -162,7 +168,9 @@ def test_a_forced_entry_gets_the_smallest_tier_of_its_regimes_size():
 
 
 def test_a_drawdown_lowers_the_stake(ledger_of):
-    planner = EntryPlanner(load_settings({"adaptive": {"sizing": {"max_position_fraction": 1.0}}}))
+    planner = EntryPlanner(
+        load_settings({"adaptive": {"approach": "by_regime", "sizing": {"max_position_fraction": 1.0}}})
+    )
     losses = ledger_of({Regime.STRONG_TREND: [-20.0] * 5})  # −1,000 of what was 11,000
     fresh = size(planner, stop(planner)).decision.stake
     assert size(planner, stop(planner), ledger=losses).decision.stake == pytest.approx(
@@ -172,6 +180,7 @@ def test_a_drawdown_lowers_the_stake(ledger_of):
         load_settings(
             {
                 "adaptive": {
+                    "approach": "by_regime",
                     "sizing": {"max_position_fraction": 1.0},
                     "components": {"drawdown_throttle": False},
                 }
@@ -199,7 +208,9 @@ def test_numbers_without_meaning_refuse_the_entry_by_name(planner, given):
 
 
 def test_leverage_leaves_liquidation_beyond_the_stop():
-    planner = EntryPlanner(load_settings({"adaptive": {"sizing": {"max_leverage": 100.0}}}))
+    planner = EntryPlanner(
+        load_settings({"adaptive": {"approach": "by_regime", "sizing": {"max_leverage": 100.0}}})
+    )
     for regime in Regime:
         plan = stop(planner, regime=regime)
         leverage = planner.leverage(plan, 125.0)

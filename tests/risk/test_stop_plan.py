@@ -77,7 +77,9 @@ def test_every_regime_preset_moves_the_stop(make_plan):
 def test_every_profile_moves_the_stop(make_plan):
     """The profiles' multiple was once never used: conservative, moderate and aggressive had the same stop."""
     stops = [
-        make_plan(settings=load_settings({"adaptive": {"profile": name}}).stops).initial_stop
+        make_plan(
+            settings=load_settings({"adaptive": {"approach": "by_regime", "profile": name}}).stops
+        ).initial_stop
         for name in ("conservative", "moderate", "aggressive")
     ]
     assert stops == sorted(stops)

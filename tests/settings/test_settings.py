@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_pkg.enums import Profile, Regime, Style
+from adaptive_pkg.enums import Approach, Profile, Regime, Style
 from adaptive_pkg.errors import SettingsError
 from adaptive_pkg.settings import (
     DEFAULT_PRESETS,
@@ -31,7 +31,7 @@ def test_an_empty_config_gives_the_conservative_defaults():
     [("conservative", 0.25, 1.25, 0.03), ("moderate", 0.40, 1.0, 0.05), ("aggressive", 0.50, 0.75, 0.07)],
 )
 def test_a_profile_sets_kelly_fraction_stop_scale_and_cap(profile, fraction, scale, max_stop):
-    settings = load(profile=profile)
+    settings = load(profile=profile, approach="by_regime")
     assert settings.profile is Profile(profile)
     assert settings.kelly.fraction == fraction
     assert (settings.stops.profile_scale, settings.stops.max_fraction) == (scale, max_stop)
@@ -41,8 +41,36 @@ def test_a_value_in_the_config_wins_over_the_profile():
     assert load(profile="aggressive", kelly={"fraction": 0.1}).kelly.fraction == 0.1
 
 
+@pytest.mark.parametrize(("profile", "max_stop"), [("conservative", 0.1), ("aggressive", 0.15)])
+def test_a_held_trend_has_a_wide_stop_whatever_the_profile(profile, max_stop):
+    settings = load(profile=profile)
+    assert settings.approach is Approach.HOLD_TREND
+    assert settings.stops.max_fraction == max_stop
+    assert (settings.stops.breakeven_trigger, settings.stops.trail_trigger) == (0.1, 0.2)
+    assert load(profile=profile, stops={"max_fraction": 0.04}).stops.max_fraction == 0.04
+
+
+def test_a_held_trend_keeps_each_regimes_size_and_takes_no_profit():
+    held, styled = load(), load(approach="by_regime")
+    for regime in Regime:
+        assert held.preset(regime).size_multiplier == styled.preset(regime).size_multiplier
+    assert (held.takes_profit, held.adjusts_positions) == (False, False)
+    assert (styled.takes_profit, styled.adjusts_positions) == (True, True)
+    one = load(presets={"choppy": {"take_profit": True, "allow_dca": True}})
+    assert (one.takes_profit, one.adjusts_positions) == (True, True)
+    off = load(approach="by_regime", components={"target": False, "ladder": False})
+    assert (off.takes_profit, off.adjusts_positions) == (False, False)
+
+
+@pytest.mark.parametrize("approach", Approach)
+def test_without_regime_presets_the_approach_stays(approach):
+    styles = {load(approach=approach).preset(regime).style for regime in Regime}
+    pooled = load(approach=approach, components={"regime_presets": False})
+    assert {pooled.preset(regime).style for regime in Regime} <= styles
+
+
 def test_a_preset_override_changes_one_field_of_one_regime():
-    settings = load(presets={"choppy": {"style": "mean_reversion"}})
+    settings = load(approach="by_regime", presets={"choppy": {"style": "mean_reversion"}})
     assert settings.presets[Regime.CHOPPY].style is Style.MEAN_REVERSION
     assert (
         dataclasses.replace(settings.presets[Regime.CHOPPY], style=Style.STAND_ASIDE)
@@ -52,9 +80,9 @@ def test_a_preset_override_changes_one_field_of_one_regime():
 
 
 def test_the_presets_switch_gives_every_regime_the_same_preset():
-    settings = load(components={"regime_presets": False})
+    settings = load(approach="by_regime", components={"regime_presets": False})
     assert len({settings.preset(regime) for regime in Regime}) == 1
-    assert len({load().preset(regime) for regime in Regime}) == 5
+    assert len({load(approach="by_regime").preset(regime) for regime in Regime}) == 5
 
 
 @pytest.mark.parametrize(
@@ -83,8 +111,12 @@ def test_the_presets_switch_gives_every_regime_the_same_preset():
         ({"confidence": {"rsi": 0.3}}, ["adaptive.confidence", "1.15", "sum to 1"]),
         ({"confidence": {"full_tier": 0.4}}, ["tiers", "0.4"]),
         ({"kelly": {"floor": 0.02, "start_fraction": 0.01}}, ["start_fraction", "0.01", "floor"]),
-        ({"stops": {"min_fraction": 0.04}}, ["min_fraction", "0.04", "max_fraction"]),
+        ({"stops": {"min_fraction": 0.12}}, ["min_fraction", "0.12", "max_fraction"]),
         ({"indicators": {"ema_fast": 60}}, ["ema_fast", "60", "ema_slow"]),
+        ({"approach": "hold"}, ["adaptive.approach", "'hold'", "'hold_trend'"]),
+        ({"presets": {"choppy": {"style": "mean_reversion"}}}, ["choppy", "mean_reversion", "hold_trend"]),
+        ({"approach": "by_regime", "presets": {"choppy": {"style": "hold_trend"}}}, ["choppy", "by_regime"]),
+        ({"indicators": {"trend_lookbacks": []}}, ["trend_lookbacks", "hold_trend"]),
     ],
 )
 def test_a_bad_value_is_named_with_its_key_and_what_is_allowed(block, named):

@@ -41,9 +41,11 @@ PERPETUAL = ["BTC/USDT:USDT", "SOL/USDT:USDT"]
 PRICES = ("open", "high", "low", "close")
 DECIMALS = {"BTC": 2, "SOL": 3}
 RULES_ONLY = {"freqai": {"enabled": False}}
-SPOT_CONFIG = {**RULES_ONLY, "exchange": {"pair_whitelist": SPOT}}
+# many short trades, with targets and ladders; a held trend has its own tests
+STYLES = {**RULES_ONLY, "adaptive": {"approach": "by_regime"}}
+SPOT_CONFIG = {**STYLES, "exchange": {"pair_whitelist": SPOT}}
 FUTURES_CONFIG = {
-    **RULES_ONLY,
+    **STYLES,
     "exchange": {"pair_whitelist": PERPETUAL},
     "trading_mode": "futures",
     "margin_mode": "isolated",

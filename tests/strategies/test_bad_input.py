@@ -23,7 +23,7 @@ from adaptive_pkg.simulator.candles import candle_path, write_candles
         ({"regime": {"adx_trend": 10.0}}, ["adaptive.regime", "adx_flat", "adx_trend"]),
         ({"presets": {"strong": {}}}, ["adaptive.presets.strong", "strong_trend"]),
         ({"presets": {"choppy": {"style": "grid"}}}, ["adaptive.presets.choppy.style", "grid"]),
-        ({"stops": {"min_fraction": 0.04}}, ["adaptive.stops", "min_fraction", "max_fraction"]),
+        ({"stops": {"min_fraction": 0.12}}, ["adaptive.stops", "min_fraction", "max_fraction"]),
         ("aggressive", ["adaptive", "aggressive"]),
         ({"sizing": None}, ["adaptive.sizing", "None"]),
     ],
@@ -40,7 +40,8 @@ def test_a_mistake_in_the_config_is_named(make_config, load_strategy, adaptive, 
 def test_without_an_adaptive_block_the_defaults_apply(make_config, load_strategy):
     config = make_config()
     del config["adaptive"]
-    assert load_strategy(config).settings == load_strategy(make_config()).settings
+    held = make_config({"adaptive": {"approach": "hold_trend"}})
+    assert load_strategy(config).settings == load_strategy(held).settings
 
 
 def run_on(frames, make_config, run_backtest, folder):

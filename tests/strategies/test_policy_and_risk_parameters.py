@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 
 from adaptive_pkg.adapter.parameters import parameters
+from adaptive_pkg.enums import Approach
 
 POLICY_AND_RISK = [(space, section, name) for space, section, name in parameters() if space != "regime"]
 
@@ -15,7 +16,7 @@ POLICY_AND_RISK = [(space, section, name) for space, section, name in parameters
 def started(make_config, load_strategy):
     """`started(adaptive)`: the strategy as freqtrade starts it."""
 
-    def start(**adaptive):
+    def start(**adaptive):  # by_regime where nothing is said
         strategy = load_strategy(make_config({"adaptive": adaptive}))
         strategy.ft_bot_start()
         return strategy
@@ -37,21 +38,23 @@ def test_the_profile_sets_where_the_search_starts(started):
         assert (strategy.profile_scale.value, strategy.fraction.value) == (scale, fraction)
 
 
+@pytest.mark.parametrize("approach", Approach)
 @pytest.mark.parametrize(("space", "section", "name"), POLICY_AND_RISK)
 def test_both_ends_of_a_parameter_are_valid_and_reach_the_planner(
-    started, market, analyse, space, section, name
+    started, market, analyse, space, section, name, approach
 ):
-    strategy = started()
+    strategy = started(approach=approach)
     parameter = getattr(strategy, name)
     assert parameter.low <= getattr(getattr(strategy.settings, section), name) <= parameter.high
     for value in (parameter.low, parameter.high):
         parameter.value = value
-        analyse(strategy, market["BTC/USDT"].head(900))
+        analyse(strategy, market["BTC/USDT"].head(1_500))
         assert getattr(getattr(strategy.planner.settings, section), name) == value
 
 
-def test_every_corner_of_the_stops_is_a_valid_setting(started):
-    strategy = started()
+@pytest.mark.parametrize("approach", Approach)
+def test_every_corner_of_the_stops_is_a_valid_setting(started, approach):
+    strategy = started(approach=approach)
     names = ("breakeven_trigger", "trail_trigger")
     for corner in product(*((getattr(strategy, name).low, getattr(strategy, name).high) for name in names)):
         accepted = strategy.settings.replaced(

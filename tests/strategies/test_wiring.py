@@ -52,7 +52,7 @@ def test_rules_only_trades_without_importing_a_learning_library(
 ):
     overlay = tmp_path / "overlay.json"
     config = make_config()
-    overlay.write_text(json.dumps({"freqai": {"enabled": False}, "exchange": config["exchange"]}))
+    overlay.write_text(json.dumps({name: config[name] for name in ("freqai", "exchange", "adaptive")}))
     arguments = {
         "config": [str(project_root / "user_data" / "config.json"), str(overlay)],
         "user_data_dir": str(tmp_path), "datadir": str(datadir), "strategy_path": str(strategy_dir),
@@ -220,7 +220,7 @@ def test_the_shipped_config_with_its_strategy_satisfies_freqtrades_schema(shippe
         "user_data_dir": strategy_dir,
     }
     StrategyResolver.load_strategy(config)  # fills in what the strategy declares, such as stoploss
-    assert validate_config_schema(config)["stoploss"] == -0.10  # raises where the schema is not met
+    assert validate_config_schema(config)["stoploss"] == -0.20  # raises where the schema is not met
 
 
 def test_the_shipped_config_is_safe_to_start(shipped):

@@ -19,7 +19,6 @@ from adaptive_pkg.adapter.entry_guard import EntryGuard
 from adaptive_pkg.adapter.forecast_columns import forecast_columns
 from adaptive_pkg.adapter.messages import Messages
 from adaptive_pkg.adapter.open_trade import last_exit, stop_distance
-from adaptive_pkg.adapter.orphans import watch_bot
 from adaptive_pkg.adapter.parameters import lay_under, present_values
 from adaptive_pkg.adapter.reads_only import reads_only
 from adaptive_pkg.adapter.trade_desk import TradeDesk
@@ -67,7 +66,7 @@ class AdaptiveGRU(IStrategy):
         "entry": "limit", "exit": "limit", "stoploss": "market", "emergency_exit": "market",
         "force_exit": "market", "stoploss_on_exchange": False,
     }  # fmt: skip
-    stoploss = -0.10  # the outer limit; the trade's own ATR stop lies within it
+    stoploss = -0.20  # the outer limit; the trade's own ATR stop lies within it
 
     # `freqtrade hyperopt --spaces regime policy risk` moves these every epoch; only _tune reads them
     adx_trend = DecimalParameter(20, 40, default=25, decimals=1, space="regime")
@@ -99,8 +98,8 @@ class AdaptiveGRU(IStrategy):
         super().__init__(config)
         self.settings = load_settings(config)
         self.can_short = config.get("trading_mode", "spot") == "futures"
-        self.use_custom_roi = self.settings.components.target
-        self.position_adjustment_enable = self.settings.components.ladder
+        self.use_custom_roi = self.settings.takes_profit
+        self.position_adjustment_enable = self.settings.adjusts_positions
         self.startup_candle_count = startup_candles(self.settings.indicators)
         self.uses_forecast = bool(config.get("freqai", {}).get("enabled"))
         self._tuned: dict | None = None
@@ -120,8 +119,8 @@ class AdaptiveGRU(IStrategy):
         if self._live:
             refuse_unsafe_start(self.config)
             self.messages.connect(self.dp, secret_values(self.config))
-            orphans = watch_bot(self.dp, self.wallets, Trade.get_trades_proxy)
-            self.guard = EntryGuard(self.settings, self.desk.candles, self.messages, orphans)
+            self.guard = EntryGuard(self.settings, self.desk.candles, self.messages)
+            self.guard.attach(self.dp, self.wallets, Trade.get_trades_proxy)
 
     def bot_loop_start(self, current_time: datetime, **kwargs) -> None:
         if self.guard:
@@ -181,11 +180,9 @@ class AdaptiveGRU(IStrategy):
         return dataframe
 
     def populate_exit_trend(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
-        exit_long, exit_short = exit_signals(dataframe)
-        tag = np.where(exit_long | exit_short, "trend_turned", None)
-        return dataframe.assign(
-            exit_long=exit_long.astype(np.int8), exit_short=exit_short.astype(np.int8), exit_tag=tag
-        )
+        exit_long, exit_short = exit_signals(dataframe, self.settings.approach)
+        sides = {"exit_long": exit_long.astype(np.int8), "exit_short": exit_short.astype(np.int8)}
+        return dataframe.assign(**sides, exit_tag=np.where(exit_long | exit_short, "trend_turned", None))
 
     def confirm_trade_entry(self, pair, amount, rate, current_time, entry_tag, side, **kwargs) -> bool:
         """An entry without a stop is no entry; nor is one that portfolio, breaker or market refuse."""
@@ -317,7 +314,8 @@ class AdaptiveGRU(IStrategy):
     @reads_only
     def custom_roi(self, pair, trade: Trade, current_time, **kwargs) -> float | None:
         try:
-            return trade.calc_profit_ratio(self.desk.plan(trade).target_price)
+            plan = self.desk.plan(trade)
+            return trade.calc_profit_ratio(plan.target_price) if plan.target else None
         except Exception as error:
             logger.warning(f"{pair}: trade {trade.id} has no target: {error}")
             return None
