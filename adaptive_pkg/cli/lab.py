@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adaptive_pkg.cli.options import add_config, at_least, load_config
+from adaptive_pkg.errors import SettingsError
 
 
 def add_strategy(evaluations: Any) -> None:
@@ -46,6 +47,13 @@ def add_strategy(evaluations: Any) -> None:
         help="run on this Dask cluster; its workers need this package, and the candles at the same path",
     )
     parser.add_argument("--ledger", type=Path, help="where tries are counted (default: OUT/trials.jsonl)")
+    parser.add_argument(
+        "--trials",
+        default="",
+        metavar="FILE|N",
+        help="tries made elsewhere, which the deflated Sharpe ratio must count: JSON lines as a ledger has "
+        "them, taken into the ledger for good; or their number, for this run",
+    )
     parser.add_argument("--json", type=Path, dest="json_path", help="write every printed figure here")
     parser.set_defaults(run=_strategy)
 
@@ -94,6 +102,11 @@ def _strategy(options: argparse.Namespace) -> int:
     config = load_config(options)
     if not options.forecast:
         config["freqai"] = {"enabled": False}
+    elif not config.get("freqai", {}).get("enabled"):
+        raise SettingsError(
+            "--forecast: freqai.enabled is false in this configuration; leave out the file that switches it "
+            "off, or the option"
+        )
     request = Request(
         options.datadir,
         config,
@@ -110,6 +123,7 @@ def _strategy(options: argparse.Namespace) -> int:
         train_days=options.train_days,
         test_days=options.test_days,
         seed=options.seed,
+        trials=options.trials,
     )
     return evaluate_strategy(request, report_console(), options.json_path, options.ledger)
 

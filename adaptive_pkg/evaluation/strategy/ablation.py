@@ -1,4 +1,4 @@
-"""What each component is worth: the strategy without it, and it alone beside nothing, on the same days.
+"""What each component is worth: the strategy without it, it alone beside nothing, the other approach instead.
 
 Components move the size of trades as well as their choice, so two figures stand beside each other: the plain
 difference in return, and the difference in growth after the other account is scaled to the same tail loss.
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from statsmodels.stats.multitest import multipletests
 
+from adaptive_pkg.enums import Approach
 from adaptive_pkg.errors import DataError, SettingsError
 from adaptive_pkg.evaluation.strategy.bootstrap import Difference, Draws, difference, draw_days, mean_annual
 from adaptive_pkg.evaluation.strategy.jobs import JobResult
@@ -23,7 +24,7 @@ from adaptive_pkg.evaluation.strategy.matching import (
     growth_at_equal_tail,
 )
 from adaptive_pkg.evaluation.strategy.performance import sharpe
-from adaptive_pkg.settings import ComponentSettings
+from adaptive_pkg.settings import ComponentSettings, load_settings
 
 FULL, NOTHING = "full", "nothing"
 ONLY_WHILE_TRADING = {
@@ -31,13 +32,19 @@ ONLY_WHILE_TRADING = {
     "circuit_breaker",
 }  # a backtest has no order book, and nothing fails in it
 COMPONENTS = tuple(i.name for i in fields(ComponentSettings) if i.name not in ONLY_WHILE_TRADING)
+_DECIDED = ["pair", "open_date", "close_date", "stake_amount", "profit_abs", "exit_reason"]
 
 
 class Kind(StrEnum):
-    """How a component is judged: against the strategy without it, or alone against none of them."""
+    """How it is judged: against the strategy without it, alone against none of them, or in its place."""
 
     OFF = "without"
     ALONE = "alone"
+    INSTEAD = "instead"
+
+    @property
+    def words(self) -> str:
+        return {"without": "in the whole", "alone": "on its own", "instead": "in place of ours"}[self]
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a component does, as daily returns with it less those without it.
+    """What a component, or the other approach, does: daily returns with it less those without it.
 
     mean_return: of a year, as a fraction. sharpe: annual. growth: log growth a year at equal tail loss.
     drawdown: relative, at equal growth; NaN where one of the two does not grow. trades: with it and without.
@@ -64,14 +71,14 @@ class Effect:
     growth: Matched
     drawdown: Matched
     trades: tuple[int, int]
-    same: bool  # not one daily return differs
+    same: bool  # not one trade and not one daily return differs
     p: float
 
     @property
     def verdict(self) -> str:
-        """helps, harms, no evidence, or no effect: by growth at equal tail loss, 95 %."""
+        """helps, harms, no evidence, or not in use: by growth at equal tail loss, 95 %."""
         if self.same:
-            return "no effect"
+            return "not in use"
         low, high = self.growth.difference.low, self.growth.difference.high
         if not (np.isfinite(low) and np.isfinite(high)):
             low, high = self.mean_return.low, self.mean_return.high
@@ -80,10 +87,10 @@ class Effect:
     @property
     def answer(self) -> str:
         """One plain sentence."""
-        name = self.component.replace("_", " ")
-        where = "in the whole" if self.kind is Kind.OFF else "on its own"
+        name = spoken(self.component)
+        where = self.kind.words
         if self.same:
-            return f"{name}, {where}: changed nothing in this span."
+            return f"{name}, {where}: not in use with these settings in this span; no trade differs."
         shown = self.growth.difference
         numbers = f"{shown.value:+.1%} a year at equal tail loss ({shown.low:+.1%} to {shown.high:+.1%})"
         if not np.isfinite(shown.value):
@@ -118,8 +125,46 @@ def variants(on: ComponentSettings, uses_forecast: bool = False) -> list[Variant
     ]
 
 
+def alternatives(adaptive: Mapping[str, Any]) -> list[Variant]:
+    """The other approaches, with what else the configuration says left as it is.
+
+    Args:
+        adaptive: the configuration's own block. One that another approach cannot be run with has no variant:
+            presets of a style that does not go with it.
+    """
+    ours = load_settings({"adaptive": adaptive}).approach
+    found = []
+    for other in Approach:
+        if other is ours:
+            continue
+        try:
+            load_settings({"adaptive": {**adaptive, "approach": str(other)}})
+        except SettingsError:
+            continue
+        found.append(Variant(approach_name(other), {"approach": str(other)}))
+    return found
+
+
+def spoken(component: str) -> str:
+    """A component's name in a sentence."""
+    return component.replace("_", " ").replace("kelly", "Kelly")
+
+
+def approach_name(approach: Approach) -> str:
+    """Of its run."""
+    return f"approach: {approach}"
+
+
+def distinct(results: Mapping[str, JobResult]) -> dict[str, JobResult]:
+    """The runs without those whose account is another's day by day: switching off what is not in use."""
+    found: dict[bytes, str] = {}
+    for name, result in results.items():
+        found.setdefault(result.returns.to_numpy().tobytes(), name)
+    return {name: results[name] for name in found.values()}
+
+
 def effects(results: Mapping[str, JobResult], draws: Draws | None = None) -> list[Effect]:
-    """Judge every component that has runs, first in the whole, then alone; in the order of the settings.
+    """Judge every component that has runs, in the whole, then alone, then the other approaches.
 
     Args:
         results: by the variants' names. draws: days drawn for all of them; None draws them.
@@ -133,19 +178,25 @@ def effects(results: Mapping[str, JobResult], draws: Draws | None = None) -> lis
     if draws is None:
         draws = draw_days(np.column_stack([result.returns for result in results.values()]))
     found = []
+    names = {
+        **dict.fromkeys((Kind.OFF, Kind.ALONE), COMPONENTS),
+        Kind.INSTEAD: tuple(map(approach_name, Approach)),
+    }
     for kind in Kind:
-        of_kind = [_effect(name, kind, results, draws) for name in COMPONENTS if _name(kind, name) in results]
+        judged = [name for name in names[kind] if _name(kind, name) in results]
+        of_kind = [_effect(name, kind, results, draws) for name in judged]
         corrected = multipletests([effect.p for effect in of_kind], method="holm")[1] if of_kind else ()
         found += [replace(effect, p=float(p)) for effect, p in zip(of_kind, corrected, strict=True)]
     return found
 
 
 def _effect(component: str, kind: Kind, results: Mapping[str, JobResult], draws: Draws) -> Effect:
-    variant = results[_name(kind, component)]
-    with_it, without_it = (results[FULL], variant) if kind is Kind.OFF else (variant, results[NOTHING])
+    run = _name(kind, component)
+    one, other = {Kind.OFF: (FULL, run), Kind.ALONE: (run, NOTHING), Kind.INSTEAD: (run, FULL)}[kind]
+    with_it, without_it = results[one], results[other]
     ours, theirs = with_it.returns.to_numpy(), without_it.returns.to_numpy()
     mean = difference(mean_annual, ours, theirs, draws)
-    same = bool((ours == theirs).all())
+    same = bool((ours == theirs).all()) and with_it.trades[_DECIDED].equals(without_it.trades[_DECIDED])
     return Effect(
         component,
         kind,
@@ -162,4 +213,4 @@ def _effect(component: str, kind: Kind, results: Mapping[str, JobResult], draws:
 
 
 def _name(kind: Kind, component: str) -> str:
-    return f"{kind} {component}"
+    return component if kind is Kind.INSTEAD else f"{kind} {component}"

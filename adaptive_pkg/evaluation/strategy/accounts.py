@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from adaptive_pkg.errors import DataError
-from adaptive_pkg.evaluation.strategy.ablation import FULL
+from adaptive_pkg.evaluation.strategy.ablation import FULL, distinct
 from adaptive_pkg.evaluation.strategy.bootstrap import Draws, difference, estimate, mean_annual
 from adaptive_pkg.evaluation.strategy.conditions import SAMPLE, STRATEGY
 from adaptive_pkg.evaluation.strategy.evaluate import Evaluation
@@ -53,12 +53,15 @@ def account_returns(evaluation: Evaluation) -> dict[str, pd.Series]:
 
 
 def trials(evaluation: Evaluation, at: datetime) -> list[Trial]:
-    """Every try of the evaluation, for the ledger: each run, each setting searched, each baseline."""
+    """Every try of the evaluation, for the ledger: each run, each setting searched, each baseline.
+
+    A run whose account is another's day by day is no further try: nothing could be chosen by it.
+    """
     base = {"conditions": evaluation.conditions.digest, "pairs": list(evaluation.pairs)}
     plan = evaluation.plan
     made = [
         make_trial("backtest", STRATEGY, {**base, "run": name}, result.returns, at, note=name)
-        for name, result in evaluation.runs.items()
+        for name, result in distinct(evaluation.runs).items()
     ]
     for trial in evaluation.walk.trials:
         if len(trial.returns):

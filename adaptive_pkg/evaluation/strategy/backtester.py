@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import tempfile
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from copy import deepcopy
@@ -21,7 +24,7 @@ from adaptive_pkg.evaluation.strategy.jobs import TRADE_COLUMNS, JobResult, Stra
 from adaptive_pkg.evaluation.strategy.quick_drawdown import quick_protections
 from adaptive_pkg.evaluation.strategy.quiet import quiet, silence
 from adaptive_pkg.evaluation.strategy.wallet import daily_wallet
-from adaptive_pkg.forecast.fingerprint import fingerprint
+from adaptive_pkg.forecast.fingerprint import FINGERPRINT_FILE, fingerprint
 from adaptive_pkg.market.timeframes import timeframe_hours
 from adaptive_pkg.risk.stop_plan import PLAN_KEY
 from adaptive_pkg.settings import load_settings
@@ -32,7 +35,9 @@ _COUNTS = (
     *("rejected_signals", "timedout_entry_orders", "timedout_exit_orders", "canceled_trade_entries"),
     *("canceled_entry_orders", "replaced_entry_orders"),
 )
-_known: dict[tuple[str, Path], Backtester] = {}
+_known: dict[tuple[str, Path, Path | None], Backtester] = {}
+WRITTEN_SECONDS = 5  # after which a file is not being written any more
+_FEATHER_END = b"ARROW1"  # a feather file's last bytes
 _alone = threading.Lock()  # freqtrade's trades are the process's: one backtest at a time
 
 
@@ -46,7 +51,9 @@ def run_job(conditions: Conditions, job: StrategyJob) -> JobResult:
 
     with _alone, quiet() as warnings:
         try:
-            here = (conditions.digest, conditions.datadir)
+            # the digest holds no candles and no folders
+            stored = conditions.predictions if conditions.uses_forecast else None
+            here = (conditions.digest, conditions.datadir, stored)
             if here not in _known:
                 _known.clear()  # evaluations come one after the other
                 _known[here] = Backtester(conditions)
@@ -121,6 +128,8 @@ class Backtester:
         from freqtrade.persistence import CustomDataWrapper, Trade
 
         config = self._job_config(job)
+        if self._conditions.uses_forecast:
+            _drop_unfinished(self._conditions.predictions / job.forecast_id(self._conditions))
         try:
             backtesting = Backtesting(config, exchange=self._exchange)
             strategy = backtesting.strategylist[0]
@@ -151,15 +160,13 @@ class Backtester:
         return pd.Timedelta(hours=timeframe_hours(self._conditions.timeframe))
 
     def _job_config(self, job: StrategyJob) -> dict[str, Any]:
-        from freqtrade.misc import deep_merge_dicts
-
         config = deepcopy(self._config)
         config["strategy"] = job.strategy
         config["fee"] = self._conditions.cost(job.cost_multiple)
         config["exchange"]["pair_whitelist"] = config["pairs"] = list(job.pairs)
         last = job.end - self._candle  # freqtrade's ranges include their end
         config["timerange"] = f"{int(job.start.timestamp())}-{int(last.timestamp())}"
-        config["adaptive"] = deep_merge_dicts(deepcopy(dict(job.adaptive)), config.get("adaptive", {}))
+        config["adaptive"] = job.laid_over(self._conditions)
         load_settings(config)
         if job.strategy != STRATEGY:
             config["freqai"] = {**config["freqai"], "enabled": False}
@@ -220,6 +227,23 @@ class Backtester:
             )
 
 
+def _drop_unfinished(folder: Path) -> None:
+    """Delete predictions that a crash cut short: FreqAI takes any file for a whole one, and fails on it."""
+    mark = folder / FINGERPRINT_FILE
+    if mark.is_file() and time.time() - mark.stat().st_mtime > WRITTEN_SECONDS:
+        try:
+            json.loads(mark.read_text())
+        except ValueError:
+            shutil.rmtree(folder)  # nobody knows what made them
+    for path in (folder / "backtesting_predictions").glob("*.feather"):
+        with path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) >= len(_FEATHER_END):
+                file.seek(-len(_FEATHER_END), os.SEEK_END)
+            whole = file.read() == _FEATHER_END
+        if not whole:
+            path.unlink()
+
+
 def _trades(closed: list, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """freqtrade's closed trades as `TRADE_COLUMNS`, by close date."""
     from freqtrade.persistence import CustomDataWrapper
@@ -244,7 +268,7 @@ def _trades(closed: list, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                 "atr": plan.get("atr", np.nan),
                 "initial_stop": plan.get("initial_stop", np.nan),
                 "final_stop": trade.stop_loss,
-                "target_price": plan.get("target_price", np.nan),
+                "target_price": plan.get("target_price", np.nan) if plan.get("target", True) else np.nan,
             }
         )
     table = trade_table({name: [row[name] for row in rows] for name in TRADE_COLUMNS})

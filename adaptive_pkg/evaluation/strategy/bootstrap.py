@@ -140,7 +140,10 @@ def _interval(drawn: NDArray[np.float64], level: float) -> tuple[float, float]:
     if not len(known):
         return float("nan"), float("nan")
     tail = 50 * (1 - level)
-    low, high = np.percentile(known, (tail, 100 - tail))
+    ends = (tail, 100 - tail)
+    with np.errstate(invalid="ignore"):  # between two infinite draws, such as a profit factor without losses
+        bounds = np.percentile(known, ends)
+    low, high = np.where(np.isnan(bounds), np.percentile(known, ends, method="nearest"), bounds)
     return float(low), float(high)
 
 

@@ -67,13 +67,24 @@ def _window(candles: pd.DataFrame, trade: pd.Series) -> dict[str, Any]:
     dates = candles["date"]
     first = max(int(dates.searchsorted(trade["open_date"])) - BEFORE, 0)
     last = min(int(dates.searchsorted(trade["close_date"])) + AFTER, len(dates))
-    shown = candles.iloc[first : min(last, first + MOST_CANDLES)]
+    shown = _joined(candles.iloc[first:last])
     names = np.array([str(Regime.from_code(code)) for code in range(len(Regime))], dtype=object)
     return {
         "dates": [moment.isoformat() for moment in shown["date"]],
         **{name: shown[name].tolist() for name in ("open", "high", "low", "close")},
         "regime": names[shown["regime"].to_numpy()].tolist(),
     }
+
+
+def _joined(candles: pd.DataFrame) -> pd.DataFrame:
+    """At most MOST_CANDLES, a long trade's joined by equal numbers; the regime is that of the last one."""
+    many = -(-len(candles) // MOST_CANDLES)
+    if many <= 1:
+        return candles
+    part = np.arange(len(candles)) // many
+    return candles.groupby(part).agg(
+        {"date": "first", "open": "first", "high": "max", "low": "min", "close": "last", "regime": "last"}
+    )
 
 
 def _told(trade: pd.Series) -> Mapping[str, Any]:

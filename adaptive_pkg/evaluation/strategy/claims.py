@@ -35,7 +35,7 @@ class Claim:
 
     higher: whether more is better, of the literal figure. target: of the literal figure. size, use: of the
     restated figure: what the claim amounts to, and where it begins to help. better_above: the side that
-    helps. percent: both figures are fractions, shown in %.
+    helps. percent: whether the two figures are fractions, shown in %.
     """
 
     key: str
@@ -49,6 +49,7 @@ class Claim:
     use: float
     better_above: bool
     percent: tuple[bool, bool] = (True, True)
+    digits: int = 2  # of a restated figure that is no percentage
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ CLAIMS = (
         "mape", "forecast MAPE", "5.2 % → 3.54 %", 0.0354, False,
         "a smaller error than “the price stays where it is”, by the 32 % claimed",
         "the price's own level makes any forecast near it look accurate",
-        0.68, 1.0, False, (True, False),
+        0.68, 1.0, False, (True, False), 3,
     ),
     Claim(
         "profit_factor", "profit factor", "above 1.5", 1.5, True,
@@ -144,7 +145,9 @@ def _row(claim: Claim, found: Measured | None) -> ClaimRow:
         return ClaimRow(claim, "–", None, "–", Verdict.MISSING, f"{claim.name}: not measured in this run.")
     reached = found.literal.value >= claim.target if claim.higher else found.literal.value <= claim.target
     verdict = _verdict(claim, found)
-    figure = _text(found.restated, claim.percent[1]) if np.isfinite(found.restated.value) else ""
+    figure = (
+        _text(found.restated, claim.percent[1], claim.digits) if np.isfinite(found.restated.value) else ""
+    )
     result = "; ".join(part for part in (figure, found.note) if part)
     literal = _text(found.literal, claim.percent[0])
     return ClaimRow(
@@ -183,11 +186,11 @@ def _answer(claim: Claim, literal: str, reached: bool, verdict: Verdict, result:
     return f"{first}, {meaning}: {claim.test}? {result}."
 
 
-def _text(figure: Estimate, percent: bool) -> str:
+def _text(figure: Estimate, percent: bool, digits: int = 2) -> str:
     def one(value: float) -> str:
-        return f"{100 * value:.1f} %" if percent else f"{value:.2f}"
+        return "∞" if np.isinf(value) else f"{100 * value:.1f} %" if percent else f"{value:.{digits}f}"
 
-    if not (np.isfinite(figure.low) and np.isfinite(figure.high)):
+    if not np.isfinite(figure.low) or np.isnan(figure.high):
         return one(figure.value)
     return f"{one(figure.value)} ({one(figure.low)} to {one(figure.high)})"
 

@@ -40,9 +40,11 @@ class Cause:
         if not self.trades:
             return f"{start}: no trade was closed in it; the loss is that of open ones."
         market = f" (market {self.market:+.0%})" if self.market == self.market else ""
-        costly = ", ".join(f"{name} {amount:+.0f}" for name, amount in self.pairs if amount < 0)
-        exits = ", ".join(f"{name} {amount:+.0f}" for name, amount in self.exits if amount < 0)
-        return f"{start}{market}: {self.losing} of {self.trades} trades lost; {costly}; by exit {exits}."
+        told = [f"{self.losing} of {self.trades} trades lost"]
+        for what, sums in (("", self.pairs), ("by exit ", self.exits)):
+            costly = ", ".join(f"{name} {amount:+.0f}" for name, amount in sums if amount < 0)
+            told += [f"{what}{costly}"] if costly else []
+        return f"{start}{market}: {'; '.join(told)}."
 
 
 def drawdown_causes(

@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from adaptive_pkg.enums import Approach
 from adaptive_pkg.errors import DataError, SettingsError
-from adaptive_pkg.evaluation.strategy.ablation import FULL, variants
+from adaptive_pkg.evaluation.strategy.ablation import FULL, Variant, alternatives, approach_name, variants
 from adaptive_pkg.evaluation.strategy.allocation import MULTIPLES, Account, simulate
 from adaptive_pkg.evaluation.strategy.baselines import baselines
 from adaptive_pkg.evaluation.strategy.cache import JobCache
@@ -26,6 +27,7 @@ from adaptive_pkg.simulator.candles import CandleStore
 
 YEARS = 3  # where no start is given
 BASELINE_TIMEFRAME = "4h"
+FORECAST_OFF = "Not measured: FreqAI is off in this config, so there is no forecast to judge."
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Request:
         start, end: days judged, [start, end), UTC; None: the last three years that all pairs have.
         hyperopt: settings tried in each training span; 0: the configuration's own, everywhere.
         ablation: run each component off and alone as well. workers, scheduler: see `Runner`.
-        train_days, test_days: see `WalkPlan`.
+        train_days, test_days: see `WalkPlan`. trials: tries made elsewhere that luck must count: a file of
+            them, which the ledger takes in for good, or a bare number, which counts for this evaluation.
     """
 
     datadir: Path
@@ -56,6 +59,7 @@ class Request:
     test_days: int = 182
     seed: int = 1
     user_data: Path = Path("user_data")
+    trials: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,14 +120,14 @@ def evaluate(request: Request, console: Console) -> Evaluation:
         plan,
         pairs,
         walks[1.0],
-        {name: result for name, result in results.items() if name in _variant_names(request, conditions)},
+        {variant.name: results[variant.name] for variant in _variants(request, conditions)},
         walks,
         results[SAMPLE],
         _baselines(conditions, pairs, plan),
         {at: results[name_of(at)] for at in DISTANCES if name_of(at) in results},
         len(runner.ran),
         len(cache),
-        _notes(conditions, plan, pairs),
+        _notes(request, conditions, plan, pairs),
     )
 
 
@@ -134,8 +138,7 @@ def plan_jobs(
     settings = load_settings(conditions.config)
     jobs = {
         variant.name: StrategyJob(pairs, plan.start, plan.end, variant.adaptive)
-        for variant in variants(settings.components, conditions.uses_forecast)
-        if request.ablation or variant.name == FULL
+        for variant in _variants(request, conditions)
     }
     if request.ablation and settings.components.dynamic_stops:
         jobs |= {
@@ -152,9 +155,11 @@ def plan_jobs(
     return jobs
 
 
-def _variant_names(request: Request, conditions: Conditions) -> set[str]:
-    settings = load_settings(conditions.config)
-    return {variant.name for variant in variants(settings.components, conditions.uses_forecast)}
+def _variants(request: Request, conditions: Conditions) -> list[Variant]:
+    """What is run over the whole span with fixed settings: ours first, then what its parts are judged by."""
+    own = variants(load_settings(conditions.config).components, conditions.uses_forecast)
+    asked = [*own, *alternatives(conditions.config.get("adaptive", {}))]
+    return [variant for variant in asked if request.ablation or variant.name == FULL]
 
 
 def _pairs(request: Request, store: CandleStore) -> tuple[str, ...]:
@@ -209,11 +214,19 @@ def _baselines(conditions: Conditions, pairs: tuple[str, ...], plan: WalkPlan) -
     return found
 
 
-def _notes(conditions: Conditions, plan: WalkPlan, pairs: tuple[str, ...]) -> list[str]:
+def _notes(request: Request, conditions: Conditions, plan: WalkPlan, pairs: tuple[str, ...]) -> list[str]:
     """What a reader has to know and the figures do not say."""
     notes = []
     if not conditions.uses_forecast:
-        notes.append("Rules only: freqai is switched off, so the forecast is not judged here.")
+        notes.append(FORECAST_OFF)
+    own = load_settings(conditions.config).approach
+    run = {variant.name for variant in _variants(request, conditions)}
+    for other in Approach:
+        if request.ablation and other is not own and approach_name(other) not in run:
+            notes.append(
+                f"The approach {other} is not judged: this configuration cannot be run with it, its presets "
+                f"have styles of {own}."
+            )
     for pair in pairs:
         first = conditions.store.load(pair, conditions.timeframe, end=plan.end)["date"].iloc[0]
         if first > plan.start - pd.Timedelta(days=60):

@@ -60,9 +60,9 @@ def premature_stops(relative: Estimate, at_equal_tail: Estimate) -> Measured:
     return Measured(relative, at_equal_tail)
 
 
-def mape(literal: float, over_persistence: Estimate) -> Measured:
-    """From the forecast's MAPE as a fraction, and its ratio to persistence's."""
-    return Measured(fact(literal), over_persistence)
+def mape(literal: float, persistence: float, over_persistence: Estimate) -> Measured:
+    """From the forecast's MAPE and persistence's as fractions, and the ratio of the two."""
+    return Measured(fact(literal), over_persistence, note=f"persistence has {persistence:.2%}")
 
 
 def profit_factor(figures: TradeFigures) -> Measured:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adaptive_pkg.errors import DataError
+from adaptive_pkg.errors import DataError, ForecastError
 from adaptive_pkg.evaluation.strategy import evidence
-from adaptive_pkg.evaluation.strategy.ablation import FULL, NOTHING, Effect, effects
+from adaptive_pkg.evaluation.strategy.ablation import FULL, NOTHING, Effect, distinct, effects
 from adaptive_pkg.evaluation.strategy.accounts import (
     AccountFigures,
     account_returns,
@@ -27,6 +27,8 @@ from adaptive_pkg.evaluation.strategy.conditions import STRATEGY
 from adaptive_pkg.evaluation.strategy.drawdown_causes import Cause, drawdown_causes
 from adaptive_pkg.evaluation.strategy.evaluate import Evaluation
 from adaptive_pkg.evaluation.strategy.excursions import EntryQuality, entry_quality, excursions, winners_mae
+from adaptive_pkg.evaluation.strategy.forecast_outcome import judge_forecast
+from adaptive_pkg.evaluation.strategy.jobs import StrategyJob
 from adaptive_pkg.evaluation.strategy.luck import Luck, judge_luck
 from adaptive_pkg.evaluation.strategy.matching import drawdown_at_equal_growth
 from adaptive_pkg.evaluation.strategy.overfitting import overfitting
@@ -36,6 +38,8 @@ from adaptive_pkg.evaluation.strategy.stop_comparison import StopComparison, com
 from adaptive_pkg.evaluation.strategy.trade_order import reorder
 from adaptive_pkg.evaluation.strategy.trading import TradeFigures, account_gains, trade_figures
 from adaptive_pkg.evaluation.strategy.verdict import verdict
+from adaptive_pkg.policy.calibration import Estimate
+from adaptive_pkg.settings import load_settings
 
 BENCHMARK, MARKET = "Donchian ensemble", "buy and hold"
 MOST_DRAWDOWNS = 5
@@ -46,7 +50,8 @@ class Findings:
     """Everything that is reported. accounts: ours first. beside: ours less each of the others.
 
     costs: rows of cost multiple, account, performance. stops: beside fixed ones as far away, and as costly.
-    luck: gates by name. ablation: empty where it was not asked for. notes: what could not be judged.
+    luck: gates by name. ablation: empty where it was not asked for. forecast: `judge_forecast`, None where
+    there is none. notes: what could not be judged.
     """
 
     accounts: Mapping[str, AccountFigures]
@@ -62,16 +67,18 @@ class Findings:
     attribution: Mapping[str, Any]
     drawdowns: list[Cause]
     ablation: list[Effect]
+    forecast: Mapping[str, Any] | None
     claims: list[ClaimRow]
     verdict: list[str]
     notes: list[str] = field(default_factory=list)
 
 
-def find(evaluation: Evaluation, earlier_sharpes: np.ndarray) -> Findings:
+def find(evaluation: Evaluation, earlier_sharpes: np.ndarray, uncounted: int = 0) -> Findings:
     """Judge an evaluation.
 
     Args:
         earlier_sharpes: annual Sharpe ratio of every try so far on these days, this evaluation's included.
+        uncounted: further tries of which only the number is known.
 
     Raises:
         DataError: too few days for an interval.
@@ -81,9 +88,11 @@ def find(evaluation: Evaluation, earlier_sharpes: np.ndarray) -> Findings:
     table = pd.DataFrame(returns)
     draws = draw_days(table.to_numpy())
     ours = returns[STRATEGY]
+    if uncounted:
+        notes.append(f"Luck counts {uncounted:,} tries made elsewhere, of which only their number is known.")
     accounts = {name: figures_of(series, draws) for name, series in returns.items()}
     beside = {name: paired(ours, series, draws) for name, series in returns.items() if name != STRATEGY}
-    luck = judge_luck(ours, earlier_sharpes)
+    luck = judge_luck(ours, earlier_sharpes, uncounted=uncounted)
     trades, balance = evaluation.walk.trades, float(evaluation.walk.results[0].equity.iloc[0])
     candles = {
         pair: evaluation.conditions.store.load(pair, evaluation.conditions.timeframe)
@@ -93,7 +102,13 @@ def find(evaluation: Evaluation, earlier_sharpes: np.ndarray) -> Findings:
     causes = drawdown_causes(
         episodes(ours)[:MOST_DRAWDOWNS], traded["trades"], returns.get(MARKET)
     ) if len(trades) else []  # fmt: skip
-    claims = judge_claims(_measured(evaluation, accounts, beside, luck, traded, draws))
+    forecast = _forecast(evaluation, notes)
+    measured = _measured(evaluation, accounts, beside, luck, traded, draws)
+    if forecast:
+        pooled = forecast["pooled"]
+        ratio = Estimate(*(pooled["price_mape_ratio"][name] for name in ("value", "low", "high")))
+        errors = (pooled[name] / 100 for name in ("price_mape_pct", "persistence_mape_pct"))
+        measured["mape"] = evidence.mape(*errors, ratio)
     found = Findings(
         accounts=accounts,
         exposure=daily_exposure(evaluation),
@@ -108,7 +123,8 @@ def find(evaluation: Evaluation, earlier_sharpes: np.ndarray) -> Findings:
         attribution=traded["attribution"],
         drawdowns=causes,
         ablation=effects(evaluation.runs) if len(evaluation.runs) > 1 else [],
-        claims=claims,
+        forecast=forecast,
+        claims=judge_claims(measured),
         verdict=[],
         notes=notes,
     )
@@ -154,11 +170,33 @@ def _of_trades(
     return found
 
 
+def _forecast(evaluation: Evaluation, notes: list[str]) -> dict[str, Any] | None:
+    """What FreqAI left of the run over the whole span, where it was on."""
+    conditions, plan = evaluation.conditions, evaluation.plan
+    if not conditions.uses_forecast:
+        return None
+    job = StrategyJob(evaluation.pairs, plan.start, plan.end)
+    try:
+        return judge_forecast(
+            conditions.predictions / job.forecast_id(conditions),
+            conditions.datadir,
+            evaluation.pairs,
+            conditions.timeframe,
+            horizon=int(conditions.config["freqai"]["feature_parameters"]["label_period_candles"]),
+            start=plan.start,
+            end=plan.end,
+            indicators=load_settings(conditions.config).indicators,
+        )
+    except (DataError, ForecastError, KeyError) as error:  # another model stores other columns
+        notes.append(f"The forecast is not judged: {error}")
+        return None
+
+
 def _luck(
     evaluation: Evaluation, table: pd.DataFrame, luck: Luck, traded: Mapping[str, Any], notes: list[str]
 ) -> dict[str, Any]:
     found: dict[str, Any] = {"sharpe": luck}
-    tried = {name: result.returns for name, result in evaluation.runs.items()}
+    tried = {name: result.returns for name, result in distinct(evaluation.runs).items()}
     try:
         if len(tried) > 1:
             found["overfitting"] = overfitting(pd.DataFrame(tried).to_numpy())
@@ -203,7 +241,8 @@ def _measured(
     if traded.get("stops"):
         as_far, as_costly = traded["stops"]
         found["premature_stops"] = evidence.premature_stops(as_far.relative, as_costly.relative)
-    if (constant := evaluation.runs.get("without kelly")) is not None:
+    constant = distinct(evaluation.runs).get("without kelly")
+    if constant is not None:  # and has changed something: else there is nothing to judge
         with_kelly, without = evaluation.runs[FULL].returns.to_numpy(), constant.returns.to_numpy()
         fell = float(max_drawdown(without))
         raw = float(max_drawdown(with_kelly)) / fell - 1.0 if fell > 0 else float("nan")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 from adaptive_pkg.errors import DataError, SettingsError
 from adaptive_pkg.evaluation.strategy.conditions import SAMPLE, STRATEGY, Conditions, code_digest
 from adaptive_pkg.forecast.fingerprint import canonical, fingerprint
+from adaptive_pkg.settings import load_settings
 
 FORMAT = 1
 # of a closed trade, as freqtrade reports it, and what the strategy knew when it was opened
@@ -83,15 +85,21 @@ class StrategyJob:
             "strategy": self.strategy,
         }
 
+    def laid_over(self, conditions: Conditions) -> dict[str, Any]:
+        """The block `adaptive` of its configuration: the job's settings over the conditions' own."""
+        from freqtrade.misc import deep_merge_dicts
+
+        return deep_merge_dicts(
+            deepcopy(dict(self.adaptive)), deepcopy(dict(conditions.config.get("adaptive", {})))
+        )
+
     def forecast_id(self, conditions: Conditions) -> str:
         """Name of the forecasts that the job reads; jobs that differ in rules, sizes or stops share them."""
+        indicators = load_settings({"adaptive": self.laid_over(conditions)}).indicators
         reads = {
             "conditions": [conditions.config["freqai"], conditions.models, code_digest(True)],
             "candles": {pair: conditions.candles_digest(pair, self.end) for pair in self.pairs},
-            "indicators": [
-                conditions.config.get("adaptive", {}).get("indicators"),
-                self.adaptive.get("indicators"),
-            ],
+            "indicators": asdict(indicators),  # and with them the candles read before the span
             "start": str(self.start.date()),
         }
         return f"lab-{fingerprint(reads)}"

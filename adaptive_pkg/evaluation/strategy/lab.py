@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from adaptive_pkg.evaluation.strategy.bootstrap import difference, draw_days, es
 from adaptive_pkg.evaluation.strategy.cache import told, write_whole
 from adaptive_pkg.evaluation.strategy.evaluate import Request, evaluate
 from adaptive_pkg.evaluation.strategy.findings import find
-from adaptive_pkg.evaluation.strategy.ledger import TrialLedger
+from adaptive_pkg.evaluation.strategy.ledger import Trial, TrialLedger, read_trials
 from adaptive_pkg.evaluation.strategy.matching import drawdown_at_equal_growth, growth_at_equal_tail
 from adaptive_pkg.evaluation.strategy.page import write_page
 from adaptive_pkg.evaluation.strategy.performance import LEAST_DAYS, measure, sharpe
@@ -56,6 +57,7 @@ def evaluate_strategy(
     """
     ledger = TrialLedger(ledger_path or request.out / LEDGER_FILE)
     ledger.trials()  # one that cannot be read is better told before hours of work
+    others, unknown = _elsewhere(request.trials)
     try:
         evaluation = evaluate(request, console)
     except KeyboardInterrupt:
@@ -70,10 +72,10 @@ def evaluate_strategy(
     )
     with console.status("judging"):
         at = clock()
-        ledger.add(trials(evaluation, at))
+        ledger.add([*others, *trials(evaluation, at)])
         plan = evaluation.plan
         tried = ledger.sharpes(str(plan.start.date()), str(plan.end.date()))
-        data = report_data(evaluation, find(evaluation, tried), at)
+        data = report_data(evaluation, find(evaluation, tried, unknown), at)
     target = request.out / DATA_FILE
     write_report_data(data, target)
     if json_path and json_path != target:
@@ -82,6 +84,13 @@ def evaluate_strategy(
     show(data, console)
     console.print(f"written: {target}, {page}", highlight=False)
     return 0
+
+
+def _elsewhere(text: str) -> tuple[list[Trial], int]:
+    """Tries made outside of the ledger: those of a file, or a number of them. Raises DataError."""
+    if re.fullmatch(r"\d+", text):
+        return [], int(text)
+    return (read_trials(Path(text)), 0) if text else ([], 0)
 
 
 def compare(first: Path, second: Path, console: Console, json_path: Path | None = None) -> int:

@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -129,21 +129,63 @@ class TrialLedger:
     def _parse(self, file: Any) -> Iterator[Trial]:
         file.seek(0)
         for number, line in enumerate(file.read().split(b"\n")[:-1], start=1):
+            yield _parsed(
+                line,
+                f"{self.path}, line {number}",
+                "a ledger is only ever added to, so restore the file or name another one (its tries then "
+                "count no more)",
+            )
+
+
+_TYPES = {item.name: item.type for item in fields(Trial)}  # as text: "str", "float", "int"
+
+
+def _parsed(line: bytes, where: str, remedy: str) -> Trial:
+    """One line of a file. Raises DataError that names where it stands."""
+    try:
+        values = json.loads(line)
+        made_by = values.pop("format")
+        trial = Trial(**values)
+        datetime.fromisoformat(trial.start), datetime.fromisoformat(trial.end)
+        for name, kind in _TYPES.items():
+            value = getattr(trial, name)
+            known = {"str": str, "int": int, "float": (int, float)}[kind]
+            if isinstance(value, bool) or not isinstance(value, known):
+                raise TypeError(f"{name} is {value!r}")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(f"{where}: not a trial ({error}); {remedy}") from None
+    if made_by != FORMAT:
+        raise DataError(f"{where}: format {made_by}, this release reads {FORMAT}; name another file")
+    return trial
+
+
+def read_trials(path: Path) -> list[Trial]:
+    """Tries of another file, to be added to a ledger.
+
+    Args:
+        path: JSON lines as a ledger holds them (`Trial` and "format": 1), by another ledger or by hand;
+            unlike in a ledger, a last line without an end counts.
+
+    Raises:
+        DataError: no such file, none in it, or a line that is no trial.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); name a file of trials") from None
+    found = []
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if line.strip():
+            where = f"{path}, line {number}"
+            trial = _parsed(line, where, "write it as a ledger has it, or leave it out")
             try:
-                values = json.loads(line)
-                made_by = values.pop("format")
-                trial = Trial(**values)
-            except (ValueError, TypeError, KeyError, AttributeError):
-                raise DataError(
-                    f"{self.path}, line {number}: not a trial; a ledger is only ever added to, so restore "
-                    "the file or name another one (its tries then count no more)"
-                ) from None
-            if made_by != FORMAT:
-                raise DataError(
-                    f"{self.path}, line {number}: format {made_by}, this release reads {FORMAT}; name "
-                    "another ledger"
-                )
-            yield trial
+                _check(trial)
+            except DataError as error:
+                raise DataError(f"{where}: {error}") from None
+            found.append(trial)
+    if not found:
+        raise DataError(f"{path}: holds no trial; a ledger has one JSON object a line")
+    return found
 
 
 def make_trial(

@@ -157,12 +157,15 @@ def mean_correlation(returns: ArrayLike) -> float:
     return float(((z.sum(axis=1) ** 2).mean() - k) / (k * (k - 1)))
 
 
-def judge_luck(returns: ArrayLike, trial_sharpes: Sequence[float], correlation: float = 0.0) -> Luck:
+def judge_luck(
+    returns: ArrayLike, trial_sharpes: Sequence[float], correlation: float = 0.0, uncounted: int = 0
+) -> Luck:
     """Judge one track record against all the tries it was chosen from, itself among them.
 
     Args:
         returns: daily. trial_sharpes: annual Sharpe ratio of every try. correlation: see `effective_trials`;
-        0, the strictest, takes all tries as independent.
+            0, the strictest, takes all tries as independent. uncounted: further tries of which nothing but
+            their number is known; their Sharpe ratios are taken to lie as far apart as the known ones'.
 
     Raises:
         DataError: too few days, or a trial that is not a number.
@@ -171,10 +174,13 @@ def judge_luck(returns: ArrayLike, trial_sharpes: Sequence[float], correlation: 
     tried = np.asarray(trial_sharpes, dtype=float)
     if not np.isfinite(tried).all():
         raise DataError("deflated Sharpe ratio: a trial's Sharpe ratio is not a number")
-    trials = effective_trials(len(tried), correlation) if len(tried) > 1 else 1.0
+    if uncounted < 0:
+        raise DataError(f"deflated Sharpe ratio: {uncounted} further trials; give 0 or more")
+    count = max(len(tried), 1) + uncounted
+    trials = effective_trials(count, correlation) if count > 1 else 1.0
     deviation = float(daily(tried).std(ddof=1)) if len(tried) > 1 else 0.0
     # tries that look alike in a long search still err by chance: no less than a record of this length does
-    deviation = max(deviation, np.sqrt(1.0 / (record.days - 1))) if len(tried) > 1 else 0.0
+    deviation = max(deviation, np.sqrt(1.0 / (record.days - 1))) if count > 1 else 0.0
     hurdle = expected_best(max(trials, 1.0), deviation)
     return Luck(
         sharpe=float(annual(record.sharpe)),

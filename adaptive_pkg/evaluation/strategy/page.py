@@ -12,6 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from adaptive_pkg.evaluation.strategy import page_charts as charts
 from adaptive_pkg.evaluation.strategy import page_tables as tables
+from adaptive_pkg.evaluation.strategy.ablation import Kind, spoken
 from adaptive_pkg.evaluation.strategy.cache import told, write_whole
 from adaptive_pkg.evaluation.strategy.page_forecast import forecast
 from adaptive_pkg.evaluation.strategy.page_luck import luck
@@ -160,13 +161,14 @@ def _components(data: Mapping[str, Any], page: _Page) -> str:
     if not data["ablation"]:
         return ""
     rows = [
-        (effect["component"].replace("_", " "),
-         "in the whole" if effect["kind"] == "without" else "on its own", effect["growth"]["difference"])
-        for effect in data["ablation"]
+        (spoken(effect["component"]),
+         Kind(effect["kind"]).words, effect["growth"]["difference"])
+        for effect in data["ablation"] if not effect["same"]
     ]  # fmt: skip
     return (
         "<p>With the component less without it, on the same days, after the stake of one is scaled so that "
-        "both lose as much on their worst days. Right of 0 the component helps.</p>"
+        "both lose as much on their worst days. Right of 0 the component helps; the other approach stands "
+        "in place of ours. What changes not a single trade is not in use with these settings.</p>"
         + page.chart(
             charts.forest(rows, "growth at equal tail loss, % a year", 100.0),
             "Growth that each component adds, with its interval",
@@ -194,8 +196,8 @@ def _attribution(data: Mapping[str, Any]) -> str:
         return ""
     return (
         "<p>Closed trades after fees. Many groups stand here and some look good by chance: a verdict counts "
-        "all groups of its table. An exit reason is known only afterwards: winners leave by the target.</p>"
-        + "".join(parts)
+        "all groups of its table. An exit reason is known only afterwards: winners leave by a target or a "
+        "trailed stop.</p>" + "".join(parts)
     )
 
 

@@ -19,19 +19,22 @@ REGIME_COLOURS = {
     Regime.CHOPPY: "rgba(139, 148, 158, 0.24)",
     Regime.TRANSITIONAL: "rgba(188, 140, 255, 0.20)",
 }
+_STEPS = [digit * 10.0**power for power in range(-4, 7) for digit in (1, 2, 5)]
 _DIGITS = 6  # significant ones; a screen shows fewer
 
 
 def accounts(data: Mapping[str, Any]) -> dict[str, Any]:
     """Growth of 1, fall from the peak, and our exposure, day by day."""
-    days, traces = data["days"], []
+    days, traces, reached = data["days"], [], []
     exposure = data.get("exposure")
     for at, (name, account) in enumerate(data["accounts"].items()):
         ours = at == 0
         line = {"color": "@ours" if ours else COLOURS[(at - 1) % len(COLOURS)], "width": 2.6 if ours else 1.3}
         shared = {"x": days, "name": name, "legendgroup": name, "mode": "lines", "line": line}
         returns = np.asarray(account["returns"], dtype=float)
-        traces.append({**shared, "y": _short(equity_of(returns))})
+        equity = equity_of(returns)
+        reached += [equity.min(), equity.max()]
+        traces.append({**shared, "y": _short(equity)})
         traces.append({**shared, "y": _short(-100 * drawdowns(returns)), "yaxis": "y2", "showlegend": False})
     traces.append(traces.pop(0))  # ours on top of the others, first in the legend
     traces[-1]["legendrank"] = 1
@@ -42,6 +45,9 @@ def accounts(data: Mapping[str, Any]) -> dict[str, Any]:
         "yaxis": {"type": "log", "domain": [0.46, 1.0], "title": {"text": "growth of 1"}, "nticks": 8},
         "yaxis2": {"domain": [0.19, 0.42] if exposure else [0.0, 0.4], "title": {"text": "% off peak"}},
     }
+    if max(reached) > 8 * min(reached):
+        # else every digit of a wide axis has its label, and 20 is written as 2
+        layout["yaxis"] |= {"tickvals": _STEPS, "ticktext": [f"{step:g}" for step in _STEPS]}
     if exposure:
         shown = [None if value is None else 100 * value for value in exposure]
         traces.append(
@@ -106,15 +112,19 @@ def trade(chart: Mapping[str, Any]) -> dict[str, Any]:
             "decreasing": {"line": {"color": "@bad", "width": 1}},
         }
     ]  # fmt: skip
-    for label, key, dash, colour in (
-        ("initial stop", "initial_stop", "dot", "@bad"),
-        ("final stop", "final_stop", "dash", "@bad"),
-        ("target", "target_price", "dash", "@good"),
+    inside = [moment for moment in dates if opened <= moment <= closed]
+    # where the stop stood at the end; on its way there it is not known
+    late = inside[-1 - len(inside) // 6] if inside else opened
+    for label, key, dash, colour, since in (
+        ("initial stop", "initial_stop", "dot", "@bad", opened),
+        ("final stop", "final_stop", "dash", "@bad", late),
+        ("target", "target_price", "dash", "@good", opened),
     ):
-        if (level := shown.get(key)) is not None:
+        level, first = shown.get(key), shown.get("initial_stop")
+        if level is not None and not (key == "final_stop" and first and abs(level / first - 1.0) < 0.002):
             traces.append(
                 {
-                    "x": [opened, closed], "y": [level, level], "name": label, "mode": "lines",
+                    "x": [since, closed], "y": [level, level], "name": label, "mode": "lines",
                     "line": {"color": colour, "dash": dash, "width": 1.6},
                 }
             )  # fmt: skip
@@ -190,7 +200,7 @@ def timeline(table: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
             {
                 "mode": "markers", "name": name, "x": [table["close_date"][at] for at in rows],
                 "y": _short(100 * profit[here]), "text": [told[at] for at in rows],
-                "marker": {"color": colour, "size": 5, "opacity": 0.6},
+                "marker": {"color": colour, "size": _dot(len(profit)), "opacity": 0.6},
             }
         )  # fmt: skip
     traces.append(
@@ -221,7 +231,7 @@ def excursions(table: Mapping[str, Sequence[Any]], found: Mapping[str, Any]) -> 
             {
                 "mode": "markers", "name": name,
                 "x": _short(100 * against[here]), "y": _short(100 * profit[here]), "text": labels,
-                "marker": {"color": colour, "size": 5, "opacity": 0.55},
+                "marker": {"color": colour, "size": _dot(len(profit)), "opacity": 0.55},
             }
         )  # fmt: skip
     layout = {
@@ -244,6 +254,11 @@ def _bands(dates: Sequence[str], regimes: Sequence[str]) -> list[dict[str, Any]]
         }
         for first, after in pairwise(edges)
     ]  # fmt: skip
+
+
+def _dot(count: int) -> int:
+    """Size of a mark among so many."""
+    return 5 if count > 200 else 8
 
 
 def _rule(x: float) -> dict[str, Any]:

@@ -1,13 +1,14 @@
-"""The report's section on forecasts: prices beside what came, and the confidence beside the trades."""
+"""The report's section on forecasts: beside what came, price errors, and confidence beside the trades."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from adaptive_pkg.evaluation.strategy import page_charts as charts
 from adaptive_pkg.evaluation.strategy.accounts import WITHOUT_FORECAST
+from adaptive_pkg.evaluation.strategy.evaluate import FORECAST_OFF
 from adaptive_pkg.evaluation.strategy.page_tables import table
 from adaptive_pkg.evaluation.strategy.tables import interval
 
@@ -18,20 +19,18 @@ def forecast(data: Mapping[str, Any], chart: Chart) -> str:
     """HTML; nothing where neither a price nor a trade's quality was forecast.
 
     Args:
-        data: with `forecast` (`ForecastScores.as_json`) where predictions were scored.
+        data: with `forecast` (`judge_forecast`) where predictions were scored.
         chart: makes a place for a figure, given what it shows.
     """
     parts = []
     if scores := data.get("forecast"):
-        parts.append(_prices(scores, chart))
+        parts += [_outcome(scores, chart), _prices(scores, chart)]
     elif data["conditions"].get("forecast") is False:
-        parts.append('<p class="soft">No price forecast was used in this run, so none is judged here.</p>')
+        parts.append(f'<p class="soft">{escape(FORECAST_OFF)}</p>')
+    elif data["conditions"].get("forecast"):
+        parts.append('<p class="soft">Not measured; the notes under “Conditions” say why.</p>')
     if (beside := data["beside"].get(WITHOUT_FORECAST)) is not None:
-        parts.append(
-            f"<p>The account with the forecast less the account of the rules alone: Sharpe ratio "
-            f"{interval(beside['sharpe'])}, growth at equal tail loss "
-            f"{interval(beside['growth_at_equal_tail']['difference'], 100)} % a year.</p>"
-        )
+        parts.append(f"<h3>What it does to the account</h3><p>{escape(_account(beside))}</p>")
     if curve := data["attribution"].get("confidence_curve"):
         parts.append(
             "<h3>Confidence and trades</h3><p>The confidence at the entry is what the strategy thought of a "
@@ -41,8 +40,79 @@ def forecast(data: Mapping[str, Any], chart: Chart) -> str:
     return "".join(parts)
 
 
+def _account(beside: Mapping[str, Any]) -> str:
+    sharpe = beside["sharpe"]
+    if sharpe["value"] == sharpe["low"] == sharpe["high"] == 0.0:
+        return "Nothing: the account of the rules alone is the same, day by day."
+    return (
+        "The account with the forecast less the account of the rules alone: Sharpe ratio "
+        f"{interval(sharpe)}, growth at equal tail loss "
+        f"{interval(beside['growth_at_equal_tail']['difference'], 100)} % a year."
+    )
+
+
+def _outcome(scores: Mapping[str, Any], chart: Chart) -> str:
+    kinds = (
+        ("return", "forecast return, σ of the horizon", "what came, σ"),
+        ("volatility", "forecast volatility, log of its usual level", "what came, log"),
+    )
+    shown = [
+        chart(_calibration(scores["bins"][kind], heading, came), f"Mean outcome by tenth of the {heading}")
+        for kind, heading, came in kinds
+        if scores["bins"][kind]
+    ]
+    silent = (
+        f" {100 * scores['silent']:.0f} % of the return forecasts say “no change” and stand in no point."
+        if scores["silent"] > 0
+        else ""
+    )
+    words = (
+        "Tenths of all forecasts by size, and the mean of what followed them, with its 95 % interval. A "
+        "forecast that is right lies on the dashed line; one that knows nothing, on a level one." + silent
+    )
+    return (
+        f"<p>{escape(scores['answer'])}</p><h3>Forecast against outcome</h3><p>{escape(words)}</p>"
+        + "".join(shown)
+    )
+
+
+def _calibration(bins: Sequence[Mapping[str, Any]], heading: str, came: str) -> dict[str, Any]:
+    x, y = [part["forecast"] for part in bins], [part["actual"]["value"] for part in bins]
+    ends = [x[0], x[-1]]
+    error = {
+        "type": "data", "symmetric": False, "thickness": 1.4, "width": 4, "color": "@ours",
+        "array": [_gap(part["actual"], "high") for part in bins],
+        "arrayminus": [_gap(part["actual"], "low") for part in bins],
+    }  # fmt: skip
+    line = {"color": "@soft", "dash": "dash", "width": 1.4}
+    return {
+        "data": [
+            {"x": ends, "y": ends, "mode": "lines", "name": "as forecast", "line": line},
+            {
+                "x": x, "y": y, "error_y": error, "mode": "markers", "name": "what came",
+                "marker": {"color": "@ours", "size": 8},
+                "text": [f"{part['rows']:,} forecasts" for part in bins],
+            },
+        ],
+        "layout": {
+            "height": 340,
+            "hovermode": "closest",
+            "xaxis": {"title": {"text": heading}, "zeroline": True},
+            "yaxis": {"title": {"text": came}, "zeroline": True},
+        },
+    }  # fmt: skip
+
+
+def _gap(actual: Mapping[str, float | None], end: str) -> float:
+    return 0.0 if actual[end] is None else abs(actual[end] - actual["value"])
+
+
 def _prices(scores: Mapping[str, Any], chart: Chart) -> str:
-    named = (("return", "return_mae_ratio"), ("volatility", "volatility_mae_ratio"))
+    named = (
+        ("return", "return_mae_ratio"),
+        ("price", "price_mape_ratio"),
+        ("volatility", "volatility_mae_ratio"),
+    )
     # less 1, so that 0 is "as good as persistence"
     shown = [
         (row["pair"], kind, {end: row[key][end] - 1.0 for end in ("value", "low", "high")})
@@ -50,21 +120,12 @@ def _prices(scores: Mapping[str, Any], chart: Chart) -> str:
         for row in scores["pairs"]
         if None not in (row[key]["value"], row[key]["low"], row[key]["high"])
     ]
-    rows = [
-        [
-            escape(row["pair"]),
-            f"{row['predictions']:,}",
-            interval(row["return_mae_ratio"]),
-            f"{row['price_mape_pct']:.3f} %",
-            f"{row['persistence_mape_pct']:.3f} %",
-            interval(row["direction"], 100) + " %" if row["direction"] else "–",
-            interval(row["volatility_mae_ratio"]),
-        ]
-        for row in scores["pairs"]
-    ]
+    rows = [_row(row) for row in scores["pairs"]]
+    if len(rows) > 1:
+        rows.append(_row({"pair": "all, a day one row", **scores["pooled"]}))
     heads = (
-        "pair", "predictions", "return: error ÷ persistence", "price: MAPE", "MAPE of “the price stays”",
-        "direction right", "volatility: error ÷ persistence",
+        "pair", "predictions", "return: error ÷ persistence", "rank correlation", "price: MAPE",
+        "MAPE of “the price stays”", "MAPE ÷ that", "direction right", "volatility: error ÷ persistence",
     )  # fmt: skip
     return (
         f"<h3>Forecast and price</h3><p>{scores['horizon_candles']} candles of {escape(scores['timeframe'])} "
@@ -75,3 +136,18 @@ def _prices(scores: Mapping[str, Any], chart: Chart) -> str:
         )
         + table(heads, rows)
     )  # fmt: skip
+
+
+def _row(row: Mapping[str, Any]) -> list[str]:
+    direction, volatility, rank = row.get("direction"), row.get("volatility_mae_ratio"), row["rank_ic"]
+    return [
+        escape(row["pair"]),
+        f"{row['predictions']:,}",
+        interval(row["return_mae_ratio"], digits=3),
+        interval(rank, digits=3) if rank else "–",
+        f"{row['price_mape_pct']:.3f} %",
+        f"{row['persistence_mape_pct']:.3f} %",
+        interval(row["price_mape_ratio"], digits=3),
+        interval(direction, 100) + " %" if direction else "–",
+        interval(volatility, digits=3) if volatility else "–",
+    ]

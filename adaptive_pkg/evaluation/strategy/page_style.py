@@ -30,12 +30,12 @@ nav a { text-decoration: none; white-space: nowrap; }
 .tile b { display: block; font-size: 1.2rem; font-variant-numeric: tabular-nums; }
 .tile small { display: block; line-height: 1.3; }
 .scroll { overflow-x: auto; margin: .6rem 0 1rem; }
-table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: separate; border-spacing: 0; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: .32rem .7rem; border-bottom: 1px solid var(--line);
   vertical-align: top; white-space: nowrap; }
-th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
+th { color: var(--soft); font-weight: 600; vertical-align: bottom; white-space: normal; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--back); }
-th.text, td.text { text-align: left; }
+th.text, td.text { text-align: left; } th.text { white-space: nowrap; }
 td.words { text-align: left; white-space: normal; min-width: 13rem; max-width: 26rem; }
 .narrow td.words { min-width: 8.2rem; max-width: 17rem; }
 td.ours { font-weight: 600; }
@@ -49,7 +49,15 @@ details { margin: .5rem 0; } summary { cursor: pointer; font-weight: 600; paddin
 @media (max-width: 600px) { body { font-size: 16px; padding: 0 .8rem 3rem; } h1 { font-size: 1.35rem; }
   th, td { padding: .3rem .5rem; }
   th:first-child, td:first-child { max-width: 9.5rem; min-width: 6.5rem; white-space: normal; }
-  .month th:first-child { min-width: 3rem; } td.words { min-width: 11rem; } }
+  .month th:first-child { min-width: 3rem; } th { white-space: nowrap; }
+  table.cards, .cards tbody, .cards tr, .cards td { display: block; }
+  .cards thead { display: none; }
+  .cards tr { border: 1px solid var(--line); border-radius: 6px; padding: .4rem .7rem; margin: .6rem 0; }
+  .cards td, .cards td.words, .cards td:first-child { border: 0; padding: .1rem 0; text-align: left;
+    max-width: none; min-width: 0; white-space: normal; position: static; }
+  .cards td:first-child { font-weight: 600; }
+  .cards td:not(:first-child)[data-head]::before { content: attr(data-head) ": "; color: var(--soft); }
+  .cards td:empty { display: none; } }
 @media print { nav { display: none; } details > * { display: block; } }
 """
 

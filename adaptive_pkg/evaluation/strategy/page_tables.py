@@ -7,7 +7,8 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from adaptive_pkg.evaluation.strategy.tables import interval, number, percent
+from adaptive_pkg.evaluation.strategy.ablation import Kind, spoken
+from adaptive_pkg.evaluation.strategy.tables import interval, number, percent, unless_same
 
 _GOOD = {"helps", "supported", "better", "helps, less than claimed", "passed", "gains"}
 _BAD = {"harms", "refuted", "worse", "failed", "loses"}
@@ -24,7 +25,8 @@ def table(
     """A table that scrolls by itself where it is too wide; nothing where it has no rows.
 
     Args:
-        rows: cells as HTML. words: columns of sentences. first: class of the first row. name: of the table.
+        rows: cells as HTML. words: columns of sentences; on a phone each row of such a table is a card.
+            first: class of the first row. name: of the table.
     """
     if not rows:
         return ""
@@ -35,13 +37,19 @@ def table(
     for row_at, row in enumerate(rows):
         kind = first if row_at == 0 else ""
         cells = "".join(
-            f'<td class="{" ".join(filter(None, ("words" if at in words else "", kind)))}">{cell}</td>'
+            f'<td class="{" ".join(filter(None, ("words" if at in words else "", kind)))}"'
+            f"{_headed(heads[at]) if words else ''}>{cell}</td>"
             for at, cell in enumerate(row)
         )
         body.append(f"<tr>{cells}</tr>")
-    opened = f'<table class="{name}">' if name else "<table>"
+    names = " ".join(filter(None, (name, "cards" if words else "")))
+    opened = f'<table class="{names}">' if names else "<table>"
     inside = f"<thead><tr>{top}</tr></thead><tbody>{''.join(body)}</tbody>"
     return f'<div class="scroll">{opened}{inside}</table></div>'
+
+
+def _headed(head: str) -> str:
+    return f' data-head="{escape(head)}"' if head else ""
 
 
 def word(text: str) -> str:
@@ -107,13 +115,16 @@ def costs(data: Mapping[str, Any]) -> str:
 def ablation(data: Mapping[str, Any]) -> str:
     rows = [
         [
-            escape(effect["component"].replace("_", " ")),
+            escape(spoken(effect["component"])),
             word(effect["verdict"]),
-            "in the whole" if effect["kind"] == "without" else "on its own",
-            interval(effect["growth"]["difference"], 100),
-            interval(effect["mean_return"], 100),
-            interval(effect["sharpe"]),
-            number(effect["p"]),
+            Kind(effect["kind"]).words,
+            *unless_same(
+                effect,
+                interval(effect["growth"]["difference"], 100),
+                interval(effect["mean_return"], 100),
+                interval(effect["sharpe"]),
+                number(effect["p"]),
+            ),
             ", ".join(f"{count:,}" for count in effect["trades"]),
         ]
         for effect in data["ablation"]

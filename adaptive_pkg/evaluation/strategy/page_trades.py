@@ -57,7 +57,7 @@ def _moved(moved: Mapping[str, Any]) -> str:
         )
     if moved["capture_median"] is not None:
         share = percent(moved["capture_median"])
-        lines.append(f"The median trade kept {share} of the best it could have had on the way.")
+        lines.append(f"The median trade ended with {share} of the best it could have had on the way.")
     if moved["premature"] is not None:
         lines.append(
             f"{percent(moved['premature'])} of {moved['stopped']} stops were premature: the price came back "

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from adaptive_pkg.evaluation.strategy.conditions import STRATEGY
 
 _LOUD = ("freqtrade", "ccxt", "asyncio", "aiohttp")
+_TRAINING = "adaptive_pkg.freqai"  # a line a model, of which there are hundreds; its warnings stay
 
 
 @contextmanager
@@ -28,6 +29,7 @@ def _hush() -> None:
     """What freqtrade has to say of a failure, its exception says too."""
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    logging.getLogger(_TRAINING).setLevel(logging.WARNING)
 
 
 class _Warnings(logging.Handler):
@@ -46,7 +48,7 @@ def quiet() -> Iterator[Counter[str]]:
     """Keep freqtrade's log lines off the terminal, and the process's logging as it was."""
     root, handler = logging.getLogger(), _Warnings()
     before = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in _LOUD}
+    levels = {name: logging.getLogger(name).level for name in (*_LOUD, _TRAINING)}
     strategy = logging.getLogger(STRATEGY)
     propagates = strategy.propagate
     strategy.addHandler(handler)

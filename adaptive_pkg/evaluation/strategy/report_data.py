@@ -34,8 +34,8 @@ def report_data(evaluation: Evaluation, findings: Findings, at: datetime) -> dic
     Returns:
         kind, format, package, made_at, conditions, spans, days (UTC, of every returns list), accounts (ours
         first; returns, performance, intervals), beside (our account less each other one), costs, runs and
-        ablation, trades (figures and table), charts of a few, luck, attribution, drawdowns, claims, notes,
-        verdict.
+        ablation, trades (figures and table), charts of a few, luck, attribution, drawdowns, forecast (null
+        where FreqAI is off), claims, notes, verdict.
     """
     plan, request = evaluation.plan, evaluation.request
     walk = evaluation.walk
@@ -106,6 +106,7 @@ def report_data(evaluation: Evaluation, findings: Findings, at: datetime) -> dic
             "luck": findings.luck,
             "attribution": findings.attribution,
             "drawdowns": findings.drawdowns,
+            "forecast": findings.forecast,
             "claims": findings.claims,
             "notes": [*evaluation.notes, *findings.notes],
             "verdict": findings.verdict,

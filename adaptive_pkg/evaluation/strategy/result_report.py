@@ -13,15 +13,16 @@ import pandas as pd
 from rich.console import Console
 
 from adaptive_pkg import __version__
-from adaptive_pkg.errors import DataError
+from adaptive_pkg.errors import DataError, ForecastError
 from adaptive_pkg.evaluation.strategy.accounts import figures_of, paired
 from adaptive_pkg.evaluation.strategy.allocation import simulate
 from adaptive_pkg.evaluation.strategy.attribution import KEYS, UNKNOWN, attribute
 from adaptive_pkg.evaluation.strategy.baselines import baselines
-from adaptive_pkg.evaluation.strategy.bootstrap import Difference, draw_days
+from adaptive_pkg.evaluation.strategy.bootstrap import draw_days
 from adaptive_pkg.evaluation.strategy.chart_data import trade_charts
 from adaptive_pkg.evaluation.strategy.drawdown_causes import drawdown_causes
 from adaptive_pkg.evaluation.strategy.excursions import entry_quality, excursions, winners_mae
+from adaptive_pkg.evaluation.strategy.forecast_outcome import judge_forecast
 from adaptive_pkg.evaluation.strategy.luck import ACCEPTED, Luck, judge_luck
 from adaptive_pkg.evaluation.strategy.page import write_page
 from adaptive_pkg.evaluation.strategy.panel import make_panel
@@ -31,6 +32,7 @@ from adaptive_pkg.evaluation.strategy.result_file import ResultFile, is_result, 
 from adaptive_pkg.evaluation.strategy.tables import show
 from adaptive_pkg.evaluation.strategy.trade_order import reorder
 from adaptive_pkg.evaluation.strategy.trading import account_gains, trade_figures
+from adaptive_pkg.evaluation.strategy.verdict import beside_words
 from adaptive_pkg.market.timeframes import resample, timeframe_hours
 from adaptive_pkg.settings import load_settings
 from adaptive_pkg.simulator.candles import CandleStore
@@ -164,7 +166,7 @@ def result_data(
                 f"{ours.performance.sharpe:.2f} ({ours.sharpe.low:.2f} to {ours.sharpe.high:.2f}), largest "
                 f"drawdown {ours.performance.max_drawdown:.1%}.",
                 _luck_words(luck["sharpe"]),
-                *(f"Beside {name}: {_words(shown['sharpe'])}." for name, shown in beside.items()),
+                *(f"Beside {name}: {beside_words(shown['sharpe'])}." for name, shown in beside.items()),
             ],
         }
     )
@@ -206,12 +208,10 @@ def _forecast(
     result: ResultFile, datadir: Path | None, config: dict[str, Any], notes: list[str]
 ) -> dict[str, Any] | None:
     """Scores of what FreqAI stored while the backtest ran, where it still is."""
-    from adaptive_pkg.reports.forecast import score_predictions
-
     if not datadir or not result.freqai:
         return None
     try:
-        return score_predictions(
+        return judge_forecast(
             Path(config.get("user_data_dir", "user_data")) / "models" / result.freqai["identifier"],
             datadir,
             result.pairs,
@@ -220,8 +220,8 @@ def _forecast(
             start=result.start,
             end=result.end,
             indicators=load_settings(config).indicators,
-        ).as_json()
-    except (DataError, KeyError) as error:  # another model stores other columns
+        )
+    except (DataError, ForecastError, KeyError) as error:  # another model stores other columns
         notes.append(f"The forecast is not judged: {error}")
         return None
 
@@ -295,8 +295,3 @@ def _luck_words(luck: Luck) -> str:
     if luck.passed:
         return f"As a first and only try this would be more than luck: a true Sharpe ratio above 0 {sure}."
     return f"No evidence of skill, even as a first and only try: a true Sharpe ratio above 0 {sure}."
-
-
-def _words(shown: Difference) -> str:
-    numbers = f"Sharpe ratio {shown.value:+.2f} ({shown.low:+.2f} to {shown.high:+.2f})"
-    return {1: "better, ", -1: "worse, ", 0: "no evidence of a difference, "}[shown.sign] + numbers

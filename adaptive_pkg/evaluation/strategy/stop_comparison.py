@@ -19,7 +19,7 @@ from adaptive_pkg.evaluation.strategy.performance import TAIL
 from adaptive_pkg.evaluation.strategy.trading import entry_weeks
 from adaptive_pkg.policy.calibration import Estimate
 
-DISTANCES = (0.01, 0.02, 0.03, 0.05)  # of the entry price
+DISTANCES = (0.01, 0.02, 0.03, 0.05, 0.10)  # of the entry price
 LEAST_STOPPED = 20  # trades; the share of fewer says nothing
 
 

@@ -9,12 +9,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from adaptive_pkg.evaluation.strategy.ablation import spoken
+
 
 def show(data: Mapping[str, Any], console: Console) -> None:
     """Print the verdict and the tables."""
     for line in data["verdict"]:
         console.print(line, highlight=False)
-    for table in (_accounts(data), _costs(data), _ablation(data), _claims(data)):
+    for table in (_accounts(data), _costs(data), _ablation(data), _forecast(data), _claims(data)):
         if table.row_count:
             console.print(table)
     for gate in data["luck"].values():
@@ -70,14 +72,40 @@ def _ablation(data: Mapping[str, Any]) -> Table:
     )  # fmt: skip
     for effect in data["ablation"]:
         table.add_row(
-            effect["component"].replace("_", " "),
+            spoken(effect["component"]),
             effect["kind"],
-            interval(effect["mean_return"], 100),
-            interval(effect["growth"]["difference"], 100),
-            interval(effect["sharpe"]),
-            number(effect["p"]),
+            *unless_same(
+                effect,
+                interval(effect["mean_return"], 100),
+                interval(effect["growth"]["difference"], 100),
+                interval(effect["sharpe"]),
+                number(effect["p"]),
+            ),
             ", ".join(str(count) for count in effect["trades"]),
             effect["verdict"],
+        )
+    return table
+
+
+def _forecast(data: Mapping[str, Any]) -> Table:
+    scores = data.get("forecast") or {"pairs": []}
+    table = _table(
+        "forecast beside persistence, “the price stays where it is”; below 1 is better, 95 %",
+        "pair", "predictions", "return MAE ÷", "rank correlation", "price MAPE", "its", "MAPE ÷",
+        "volatility MAE ÷",
+    )  # fmt: skip
+    pooled = [{"pair": "all", **scores["pooled"]}] if len(scores["pairs"]) > 1 else []
+    for row in [*scores["pairs"], *pooled]:
+        volatility = row.get("volatility_mae_ratio")
+        table.add_row(
+            row["pair"],
+            f"{row['predictions']:,}",
+            interval(row["return_mae_ratio"], digits=3),
+            interval(row["rank_ic"], digits=3) if row["rank_ic"] else "–",
+            f"{row['price_mape_pct']:.3f} %",
+            f"{row['persistence_mape_pct']:.3f} %",
+            interval(row["price_mape_ratio"], digits=3),
+            interval(volatility, digits=3) if volatility else "",
         )
     return table
 
@@ -101,6 +129,11 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
+def unless_same(effect: Mapping[str, Any], *cells: str) -> tuple[str, ...]:
+    """Cells of an ablation's row; – where the component is not in use."""
+    return ("–",) * len(cells) if effect["same"] else cells
+
+
 def number(value: float | None, digits: int = 2) -> str:
     """A number, – where there is none."""
     return "–" if value is None else f"{value:.{digits}f}"
@@ -111,9 +144,9 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
 
 
-def interval(shown: Mapping[str, float | None], scale: float = 1.0) -> str:
+def interval(shown: Mapping[str, float | None], scale: float = 1.0, digits: int | None = None) -> str:
     """A figure with its interval: 0.50 [−0.10, 1.10]."""
-    digits = 1 if scale == 100 else 2
+    digits = digits if digits is not None else 1 if scale == 100 else 2
     value, low, high = (shown[name] for name in ("value", "low", "high"))
     if value is None:
         return "–"

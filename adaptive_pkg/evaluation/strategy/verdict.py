@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adaptive_pkg.evaluation.strategy.ablation import Effect, Kind
+from adaptive_pkg.evaluation.strategy.ablation import Effect, Kind, spoken
 from adaptive_pkg.evaluation.strategy.bootstrap import Difference
 from adaptive_pkg.evaluation.strategy.claims import ClaimRow, Verdict
 from adaptive_pkg.evaluation.strategy.conditions import STRATEGY
@@ -32,28 +32,36 @@ def verdict(findings: Findings, evaluation: Evaluation) -> list[str]:
     ]
     for name, figures in findings.beside.items():
         shown = figures["sharpe"]
-        lines.append(f"Beside {name}: {_words(shown)}.")
+        lines.append(f"Beside {name}: {beside_words(shown)}.")
+    if findings.forecast:
+        lines.append(findings.forecast["answer"])
     return [*lines, *_parts(findings.ablation), *_claims(findings.claims)]
 
 
 def _parts(found: list[Effect]) -> list[str]:
     """What each part is worth in the whole: those that show something one by one, the others together."""
     inside = [effect for effect in found if effect.kind is Kind.OFF]
+    lines = [_sentence(effect.answer) for effect in found if effect.kind is Kind.INSTEAD]
     if not inside:
-        return []
+        return lines
     shown = [effect.answer for effect in inside if effect.verdict in ("helps", "harms")]
-    open_ = [effect.component.replace("_", " ") for effect in inside if effect.verdict == "no evidence"]
-    idle = [effect.component.replace("_", " ") for effect in inside if effect.verdict == "no effect"]
-    lines = [answer[0].upper() + answer[1:] for answer in shown]
+    open_ = [spoken(effect.component) for effect in inside if effect.verdict == "no evidence"]
+    idle = [spoken(effect.component) for effect in inside if effect.same]
+    lines += [_sentence(answer) for answer in shown]
     if open_:
         lines.append(f"No evidence that these parts help or harm: {', '.join(open_)}.")
     if idle:
-        lines.append(f"Changed nothing in this span: {', '.join(idle)}.")
+        lines.append(f"Not in use with these settings in this span: {', '.join(idle)}.")
     if shown:
         lines.append(
-            f"{len(inside)} parts were judged: at 95 %, one in twenty looks like something by chance."
+            f"{len(inside) - len(idle)} parts were judged: at 95 %, one in twenty looks like something by "
+            "chance."
         )
     return lines
+
+
+def _sentence(answer: str) -> str:
+    return answer[0].upper() + answer[1:]
 
 
 def _claims(rows: list[ClaimRow]) -> list[str]:
@@ -65,7 +73,10 @@ def _claims(rows: list[ClaimRow]) -> list[str]:
     return [f"{start}: {', '.join(held)}." if held else f"{start}."]
 
 
-def _words(shown: Difference) -> str:
+def beside_words(shown: Difference) -> str:
+    """Better, worse or neither, by the interval of a difference of Sharpe ratios."""
+    if shown.value == shown.low == shown.high == 0.0:
+        return "the same, day by day"
     numbers = f"Sharpe ratio {shown.value:+.2f} ({shown.low:+.2f} to {shown.high:+.2f})"
     if shown.sign > 0:
         return f"better, {numbers}"

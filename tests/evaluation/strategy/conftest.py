@@ -55,6 +55,8 @@ def lab_config(project_root) -> dict:
     for key, value in rules.items():
         config[key] = {**config.get(key, {}), **value} if isinstance(value, dict) else value
     config["tradable_balance_ratio"] = 1.0
+    # many short trades; a held trend has few in a quarter
+    config["adaptive"] = {**config.get("adaptive", {}), "approach": "by_regime"}
     return config
 
 

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from adaptive_pkg.enums import Approach
 from adaptive_pkg.errors import DataError, SettingsError
 from adaptive_pkg.evaluation.strategy.ablation import (
     COMPONENTS,
@@ -12,6 +13,8 @@ from adaptive_pkg.evaluation.strategy.ablation import (
     NOTHING,
     ONLY_WHILE_TRADING,
     Kind,
+    alternatives,
+    distinct,
     effects,
     variants,
 )
@@ -62,7 +65,7 @@ def test_a_component_that_earns_helps_in_both_readings(make_result, days):
             }
         )
     )
-    for kind in Kind:
+    for kind in (Kind.OFF, Kind.ALONE):
         effect = found["kelly", kind]
         assert effect.verdict == "helps"
         assert effect.mean_return.value == pytest.approx(365 * gain)
@@ -95,8 +98,8 @@ def test_noise_is_no_evidence(make_result, days):
 
 def test_what_changes_nothing_says_so(make_result, days):
     (effect,) = effects({FULL: make_result(days), "without breakeven": make_result(days)})
-    assert (effect.verdict, effect.p, effect.same) == ("no effect", 1.0, True)
-    assert "changed nothing" in effect.answer
+    assert (effect.verdict, effect.p, effect.same) == ("not in use", 1.0, True)
+    assert "not in use with these settings" in effect.answer
 
 
 def test_many_comparisons_raise_the_bar(make_result, days):
@@ -113,3 +116,42 @@ def test_many_comparisons_raise_the_bar(make_result, days):
 def test_runs_of_different_spans_are_refused(make_result, days):
     with pytest.raises(DataError, match="different spans"):
         effects({FULL: make_result(days), "without kelly": make_result(days[:-5])})
+
+
+def test_what_is_off_by_the_settings_is_told_from_what_trades_otherwise(make_result, days):
+    """The same days with other trades in them: something was decided, though nothing came of it."""
+    runs = {FULL: make_result(days, trades=9), "without target": make_result(days, trades=9)}
+    (idle,) = effects(runs)
+    assert idle.verdict == "not in use"
+    (moved,) = effects({**runs, "without target": make_result(days, trades=8)})
+    assert moved.verdict == "no evidence"
+
+
+# --- the other approach -------------------------------------------------------------------------------
+
+
+def test_every_other_approach_is_an_alternative():
+    for ours in Approach:
+        found = {variant.name: variant.adaptive for variant in alternatives({"approach": str(ours)})}
+        assert list(found) == [f"approach: {other}" for other in Approach if other is not ours]
+        for name, adaptive in found.items():
+            assert f"approach: {load_settings({'adaptive': adaptive}).approach}" == name
+
+
+def test_an_approach_that_the_configuration_cannot_be_run_with_is_no_alternative():
+    mine = {"approach": "by_regime", "presets": {"choppy": {"style": "mean_reversion"}}}
+    assert alternatives(mine) == []
+
+
+def test_the_other_approach_is_judged_in_place_of_ours(make_result, days):
+    worse = {FULL: make_result(days + 0.004, trades=9), "approach: by_regime": make_result(days, trades=40)}
+    (effect,) = effects(worse)
+    assert (effect.kind, effect.verdict, effect.trades) == (Kind.INSTEAD, "harms", (40, 9))
+    assert effect.answer.startswith("approach: by regime, in place of ours: harms, -")
+    (effect,) = effects({FULL: worse["approach: by_regime"], "approach: hold_trend": worse[FULL]})
+    assert effect.verdict == "helps"
+
+
+def test_a_run_that_is_another_day_by_day_is_no_further_try(make_result, days):
+    runs = {FULL: make_result(days), "without target": make_result(days), NOTHING: make_result(days + 0.001)}
+    assert list(distinct(runs)) == [FULL, NOTHING]

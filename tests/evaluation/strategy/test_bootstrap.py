@@ -110,3 +110,10 @@ def test_what_cannot_be_resampled_is_refused():
     x = np.random.default_rng(0).normal(0, 0.01, 50)
     with pytest.raises(DataError, match="50 and 49 days"):
         difference(sharpe, x, x[:-1], draw_days(x, repetitions=5))
+
+
+def test_a_figure_that_some_draws_make_infinite_has_an_endless_interval():
+    """A profit factor without losses: half the draws have one, and the other end is still known."""
+    draws = draw_days(np.linspace(-0.01, 0.01, 40), repetitions=400)
+    endless = estimate(lambda x: np.where(x.mean(axis=-1) > 0.0, np.inf, 1.0), np.linspace(-1, 1, 40), draws)
+    assert (endless.low, endless.high) == (1.0, np.inf)

@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 
 from adaptive_pkg.enums import Regime
-from adaptive_pkg.evaluation.strategy.chart_data import AFTER, BEFORE, chosen_trades, trade_charts
+from adaptive_pkg.evaluation.strategy.chart_data import (
+    AFTER,
+    BEFORE,
+    MOST_CANDLES,
+    chosen_trades,
+    trade_charts,
+)
 
 
 def test_each_chosen_trade_is_shown_once_with_its_candles(lab, default_result, lab_market):
@@ -33,3 +39,17 @@ def test_the_best_is_the_best_and_the_worst_the_worst(default_result):
 
 def test_without_trades_there_is_nothing_to_show(default_result, lab):
     assert trade_charts(default_result.trades.iloc[:0], lab) == []
+
+
+def test_a_trade_that_lasted_long_is_shown_to_its_end(default_result, lab):
+    trade = default_result.trades.iloc[:1].copy()
+    trade["close_date"] = trade["open_date"] + pd.Timedelta(days=60)
+    (chart,) = trade_charts(trade, lab)
+    dates = pd.DatetimeIndex(chart["dates"])
+    assert len(dates) <= MOST_CANDLES
+    assert dates[0] < trade["open_date"].iloc[0]
+    assert dates[-1] > trade["close_date"].iloc[0]
+    hours = lab.store.load(trade["pair"].iloc[0], "1h").set_index("date")
+    joined = hours[dates[0] : dates[1] - pd.Timedelta("1h")]
+    assert (chart["high"][0], chart["low"][0]) == (joined["high"].max(), joined["low"].min())
+    assert (chart["open"][0], chart["close"][0]) == (joined["open"].iloc[0], joined["close"].iloc[-1])

@@ -104,11 +104,11 @@ def test_the_interval_decides_between_claimed_helping_and_nothing(interval, verd
 
 
 def test_a_price_forecast_as_good_as_no_forecast_is_refuted_though_its_mape_is_small():
-    found = row("mape", evidence.mape(0.0099, Estimate(1.002, 1.0005, 1.006)))
+    found = row("mape", evidence.mape(0.0099, 0.0099, Estimate(1.002, 1.0005, 1.006)))
     assert found.reached
     assert found.verdict is Verdict.REFUTED
     assert "1.0 %" in found.measured
-    assert found.result == "1.00 (1.00 to 1.01)"
+    assert found.result == "1.002 (1.000 to 1.006); persistence has 0.99%"
 
 
 def test_a_profit_factor_needs_its_interval_above_the_claim(make_trades):

@@ -38,6 +38,14 @@ def test_a_drawdown_is_told_by_the_trades_closed_on_its_way_down(make_trades, fa
     )
 
 
+def test_what_cost_nothing_is_not_blamed(make_trades, fall):
+    trades = make_trades([-20, 30], open_dates=["2022-01-11", "2022-01-12"], pair=["BTC/USDT", "ETH/USDT"])
+    (cause,) = drawdown_causes(fall, trades)
+    assert cause.answer.endswith("1 of 2 trades lost; BTC/USDT -20; by exit stop_loss -20.")
+    (cause,) = drawdown_causes(fall, trades.assign(exit_reason="roi"))
+    assert cause.answer.endswith("1 of 2 trades lost; BTC/USDT -20.")
+
+
 def test_a_drawdown_of_open_trades_says_so(make_trades, fall):
     (cause,) = drawdown_causes(fall, make_trades([-5], open_dates=["2022-02-20"]))
     assert cause.trades == 0

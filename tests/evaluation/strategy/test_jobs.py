@@ -1,6 +1,7 @@
 """A backtest of the laboratory: freqtrade's own, described by plain values that say what it follows from."""
 
 import json
+import os
 from copy import deepcopy
 from dataclasses import replace
 
@@ -9,10 +10,12 @@ import pandas as pd
 import pytest
 
 from adaptive_pkg.errors import DataError, SettingsError
+from adaptive_pkg.evaluation.strategy import backtester
 from adaptive_pkg.evaluation.strategy.backtester import run_job
 from adaptive_pkg.evaluation.strategy.conditions import SAMPLE, STRATEGY
 from adaptive_pkg.evaluation.strategy.jobs import JobResult, StrategyJob
 from adaptive_pkg.evaluation.strategy.wallet import daily_wallet
+from adaptive_pkg.forecast.fingerprint import FINGERPRINT_FILE
 from adaptive_pkg.market.higher_trend import HIGHER_TIMEFRAMES
 from adaptive_pkg.simulator.candles import write_candles
 
@@ -108,9 +111,7 @@ def test_it_is_freqtrades_own_backtest(lab, job, default_result, tmp_path):
     from freqtrade.optimize.backtesting import Backtesting
     from freqtrade.persistence import Trade
 
-    from adaptive_pkg.evaluation.strategy import backtester
-
-    known = backtester._known[lab.digest, lab.datadir]
+    known = backtester._known[lab.digest, lab.datadir, None]
     backtesting = Backtesting(known._job_config(job()), exchange=known._exchange)
     try:
         data, timerange = backtesting.load_bt_data()
@@ -136,6 +137,34 @@ def test_one_job_after_another_gives_what_it_gives_alone(lab, job, default_resul
     slower = run_job(lab, job({"indicators": {"ema_slow": 60}}))
     assert run_job(lab, job()).digest == default_result.digest
     assert slower.digest != default_result.digest
+
+
+def test_candles_of_another_folder_never_answer(lab, read_lab, lab_market, job, default_result, tmp_path):
+    """Two folders, one process, everything else the same: each job trades on its own folder's candles."""
+    half = {pair: frame.copy() for pair, frame in lab_market.items()}
+    for frame in half.values():
+        frame[["open", "high", "low", "close"]] /= 2.0
+    write_candles(half, tmp_path, "1h", also=HIGHER_TIMEFRAMES)
+    other = read_lab(datadir=tmp_path)
+    assert other.digest == lab.digest
+    there = run_job(other, job())
+    assert run_job(lab, job()).digest == default_result.digest
+    lows = {pair: lab_market[pair]["low"].min() for pair in lab_market}
+    assert (default_result.trades["open_rate"] >= default_result.trades["pair"].map(lows)).all()
+    assert (there.trades["open_rate"] < default_result.trades["open_rate"].min()).any()
+    assert run_job(other, job()).digest == there.digest != default_result.digest
+
+
+def test_a_folder_whose_candles_are_replaced_is_read_again(read_lab, lab_market, job, tmp_path):
+    write_candles(lab_market, tmp_path, "1h", also=HIGHER_TIMEFRAMES)
+    first = run_job(read_lab(datadir=tmp_path), job())
+    later = {
+        pair: frame.assign(volume=frame["volume"][::-1].to_numpy()) for pair, frame in lab_market.items()
+    }
+    write_candles(later, tmp_path, "1h", also=HIGHER_TIMEFRAMES)
+    again = run_job(read_lab(datadir=tmp_path), job())
+    backtester._known.clear()
+    assert again.digest == run_job(read_lab(datadir=tmp_path), job()).digest != first.digest
 
 
 def test_the_account_adds_up(default_result):
@@ -287,3 +316,36 @@ def test_a_model_that_is_not_there_is_named(lab_config, read_lab, project_root):
     shipped = json.loads((project_root / "user_data/config.json").read_text())["freqai"]
     with pytest.raises(SettingsError, match="freqaimodel: 'Oracle' is none of EnsembleRegressor"):
         read_lab({**lab_config, "freqai": shipped, "freqaimodel": "Oracle"})
+
+
+def test_predictions_that_a_crash_cut_short_are_made_again(forecasting, job):
+    span = {"start": at("2023-03-20"), "end": at("2023-03-30")}
+    first = run_job(forecasting, job(**span))
+    (folder,) = forecasting.predictions.iterdir()
+    paths = sorted((folder / "backtesting_predictions").glob("*.feather"))
+    whole = paths[0].read_bytes()
+    paths[0].write_bytes(whole[: len(whole) // 2])
+    paths[1].write_bytes(b"")
+    backtester._known.clear()  # another process goes on
+    assert run_job(forecasting, job(**span)).digest == first.digest
+    assert paths[0].read_bytes() == whole
+
+
+def test_predictions_of_unknown_origin_are_made_again(forecasting, job):
+    """The file that says what made them was cut short; a fresh one may be another process's half-written."""
+    span = {"start": at("2023-03-20"), "end": at("2023-03-30")}
+    first = run_job(forecasting, job(**span))
+    (folder,) = forecasting.predictions.iterdir()
+    mark = folder / FINGERPRINT_FILE
+    mark.write_text(mark.read_text()[:100])
+    with pytest.raises(DataError, match="unreadable"):
+        run_job(forecasting, job(**span))
+    os.utime(mark, (0, 0))
+    assert run_job(forecasting, job(**span)).digest == first.digest
+    assert json.loads(mark.read_text())["fingerprint"]
+
+
+def test_an_approach_that_reads_other_candles_before_the_span_has_its_own_forecasts(forecasting, job):
+    ours = job().forecast_id(forecasting)
+    assert job({"components": {"ladder": False}}).forecast_id(forecasting) == ours
+    assert job({"approach": "hold_trend"}).forecast_id(forecasting) != ours

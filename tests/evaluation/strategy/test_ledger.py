@@ -6,7 +6,7 @@ import fcntl
 import json
 import threading
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,7 +14,13 @@ import pandas as pd
 import pytest
 
 from adaptive_pkg.errors import DataError
-from adaptive_pkg.evaluation.strategy.ledger import Trial, TrialLedger, make_trial, settings_fingerprint
+from adaptive_pkg.evaluation.strategy.ledger import (
+    Trial,
+    TrialLedger,
+    make_trial,
+    read_trials,
+    settings_fingerprint,
+)
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -130,3 +136,45 @@ def test_whoever_adds_waits_for_whoever_is_adding(ledger):
         assert len(ledger.trials()) == 1
     other.join()
     assert len(ledger.trials()) == 2
+
+
+# --- tries made elsewhere -----------------------------------------------------------------------------
+
+
+def as_line(one, **changes):
+    return json.dumps({"format": 1, **asdict(one), **changes})
+
+
+def test_a_file_of_tries_is_read_as_a_ledger_writes_it_or_as_a_hand_does(ledger, tmp_path):
+    ledger.add([trial(1), trial(2)])
+    assert read_trials(ledger.path) == [trial(1), trial(2)]
+    hand = tmp_path / "hand.jsonl"
+    hand.write_text(f"\n{as_line(trial(1))}\r\n\n{as_line(trial(3), sharpe=2)}")  # no end of line
+    found = read_trials(hand)
+    assert [one.sharpe for one in found] == [0.5, 2]
+    assert ledger.add(found) == 1  # the other is known
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        ("", "holds no trial"),
+        ("1.2\n0.7\n", "line 1: not a trial"),
+        (as_line(trial(1)) + "\n{", "line 2: not a trial"),
+        (as_line(trial(1), sharpe="high"), "line 1: not a trial .sharpe is 'high'"),
+        (as_line(trial(1), days=True), "days is True"),
+        (as_line(trial(1), start="soon"), "line 1: not a trial"),
+        (as_line(trial(1), kind="guess"), "line 1: trial 'AdaptiveGRU': kind 'guess'"),
+        (as_line(trial(1), sharpe=float("nan")), "line 1: trial 'AdaptiveGRU': Sharpe ratio nan"),
+        (as_line(trial(1), format=2), "line 1: format 2, this release reads 1"),
+    ],
+)
+def test_a_file_that_is_no_list_of_tries_is_told_with_the_line(tmp_path, content, word):
+    (tmp_path / "tries").write_text(content)
+    with pytest.raises(DataError, match=word):
+        read_trials(tmp_path / "tries")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"tries\.jsonl: cannot be read"):
+        read_trials(tmp_path / "tries.jsonl")

@@ -146,3 +146,16 @@ def test_what_cannot_be_judged_is_refused():
         judge_luck(np.random.default_rng(1).normal(0, 0.01, 100), [1.0, float("nan")])
     with pytest.raises(DataError, match="cannot be estimated"):
         probabilistic_sharpe(Moments(0.5, 5.0, 3.0, 100))
+
+
+def test_tries_of_which_only_the_number_is_known_raise_the_hurdle():
+    x = np.random.default_rng(1).normal(0.001, 0.01, 500)
+    tried = [0.1, 0.9, 1.4]
+    known, more = judge_luck(x, tried), judge_luck(x, tried, uncounted=91)
+    assert (known.trials, more.trials) == (3, 94)
+    assert more.hurdle > known.hurdle
+    assert more.deflated < known.deflated
+    assert judge_luck(x, [], uncounted=5).hurdle > 0.0
+    assert judge_luck(x, [1.0], uncounted=0).trials == 1
+    with pytest.raises(DataError, match="-1 further trials"):
+        judge_luck(x, tried, uncounted=-1)

@@ -14,6 +14,7 @@ from plotly.offline import get_plotlyjs
 from rich.console import Console
 
 from adaptive_pkg.errors import DataError
+from adaptive_pkg.evaluation.strategy import page_charts
 from adaptive_pkg.evaluation.strategy.ablation import effects
 from adaptive_pkg.evaluation.strategy.evaluate import Request
 from adaptive_pkg.evaluation.strategy.lab import evaluate_strategy
@@ -111,7 +112,7 @@ def test_the_tables_show_the_figures_of_the_data(page, data):
         assert f"{100 * group['account']:+.1f} %" in text
     kelly = next(effect for effect in data["ablation"] if effect["component"] == "kelly")
     assert kelly["verdict"] == "helps"
-    assert re.search(r'kelly</td><td class=""><span class="good">helps</span>', page)
+    assert re.search(r'Kelly</td><td class=""><span class="good">helps</span>', page)
 
 
 def test_months_compound_their_days(data):
@@ -120,6 +121,55 @@ def test_months_compound_their_days(data):
     shown = months(["2023-01-30", "2023-01-31", "2023-02-01", "2024-01-01"], [0.1, 0.1, -0.5, 0.02])
     text = re.sub(r"<[^>]+>", " ", shown)
     assert re.search(r"2023\s+\+21\.0 %\s+-50\.0 %.*-39\.5 %\s+2024\s+\+2\.0 %", text)
+
+
+def test_tables_of_sentences_can_be_read_row_by_row_on_a_phone(page):
+    """Their cells say what they are, for the heads are left out there."""
+    (claims,) = re.findall(r'(?s)<section id="claims">.*?</section>', page)
+    assert '<table class="narrow cards">' in claims
+    assert (
+        claims.count('data-head="verdict"')
+        == claims.count('data-head="measured"')
+        == claims.count("<tr>") - 1
+    )
+    (costs,) = re.findall(r'(?s)<section id="costs">.*?</section>', page)
+    assert "data-head" not in costs
+
+
+def test_what_is_not_in_use_has_no_figures(page, data):
+    (idle,) = [effect for effect in data["ablation"] if effect["component"] == "trailing"]
+    assert idle["verdict"] == "not in use"
+    row = re.search(r"(?s)<td[^>]*>trailing</td>.*?</tr>", page)[0]
+    assert row.count("–") == 4
+    assert "not in use" in row
+
+
+def test_a_wide_axis_of_growth_is_labelled_in_whole_numbers(data):
+    wide = {**data, "accounts": dict(list(data["accounts"].items())[:2])}
+    assert "tickvals" not in page_charts.accounts(wide)["layout"]["yaxis"]
+    name = list(wide["accounts"])[1]
+    wide["accounts"] = wide["accounts"] | {name: {"returns": [0.05] * len(data["days"])}}
+    axis = page_charts.accounts(wide)["layout"]["yaxis"]
+    assert dict(zip(axis["tickvals"], axis["ticktext"], strict=True))[20.0] == "20"
+
+
+def test_a_stop_that_moved_is_drawn_where_it_stood_at_the_end():
+    dates = [f"2023-01-{day:02d}T00:00:00+00:00" for day in range(1, 31)]
+    trade = {
+        "pair": "BTC/USDT", "open_date": dates[5], "close_date": dates[25], "open_rate": 100.0,
+        "close_rate": 130.0, "initial_stop": 90.0, "final_stop": 125.0, "target_price": None,
+    }  # fmt: skip
+    prices = dict.fromkeys(("open", "high", "low", "close"), [100.0] * 30)
+    chart = {"trade": trade, "dates": dates, "regime": ["choppy"] * 30, **prices}
+
+    def lines(found):
+        return {trace["name"]: trace["x"] for trace in found["data"] if trace.get("mode") == "lines"}
+
+    drawn = lines(page_charts.trade(chart))
+    assert drawn["initial stop"] == [dates[5], dates[25]]
+    assert drawn["final stop"] == [dates[22], dates[25]]
+    trade["final_stop"] = 90.0
+    assert list(lines(page_charts.trade(chart))) == ["initial stop"]
 
 
 def test_nothing_is_fetched_and_plotly_is_inside_once(page):
