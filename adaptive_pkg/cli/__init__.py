@@ -7,7 +7,17 @@ import sys
 from collections.abc import Sequence
 
 from adaptive_pkg import __version__
-from adaptive_pkg.cli import benching, evaluating, rehearsing, reporting, running, signals, sources
+from adaptive_pkg.cli import (
+    benching,
+    evaluating,
+    journal,
+    rehearsing,
+    reporting,
+    running,
+    signals,
+    sources,
+    upkeep,
+)
 from adaptive_pkg.errors import AdaptiveError
 
 
@@ -38,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="adaptive", description="Tools of the AdaptiveGRU bundle.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for part in (running, reporting, evaluating, benching, rehearsing, signals, sources):
+    parts = (running, reporting, evaluating, benching, rehearsing, signals, sources, journal, upkeep)
+    for part in parts:
         part.add_commands(commands)
     return parser

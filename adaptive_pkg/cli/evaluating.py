@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from adaptive_pkg.cli import sources
+from adaptive_pkg.cli import journal, sources
 from adaptive_pkg.cli.lab import add_compare, add_strategy
 from adaptive_pkg.cli.options import add_config, add_data, at_least, load_config
 
@@ -19,6 +19,7 @@ def add_commands(commands: Any) -> None:
     add_strategy(evaluations)
     add_compare(commands)
     sources.add_evaluation(evaluations)
+    journal.add_evaluation(evaluations)
 
     forecast = evaluations.add_parser("forecast", help="forecasts beside their baselines, walk-forward")
     add_config(forecast)

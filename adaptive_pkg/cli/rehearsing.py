@@ -20,7 +20,11 @@ def add_commands(commands: Any) -> None:
     parity.add_argument(
         "--mode", choices=("dry", "live", "both"), default="both", help="dry run, real orders with keys, both"
     )
-
+    parity.add_argument(
+        "--real-spread",
+        action="store_true",
+        help="with the venue's order book and the market gate on: how trades then differ from the backtest",
+    )
     _market(parity)
 
     model = _kind(kinds, "model", "FreqAI trains, predicts, retrains, starts again from disk", _model)
@@ -73,7 +77,12 @@ def _parity(options: argparse.Namespace) -> int:
     from adaptive_pkg.rehearsal.commands import rehearse_parity
 
     modes = {"dry": (False,), "live": (True,), "both": (False, True)}
-    return rehearse_parity(candles=options.candles, live=modes[options.mode], **_given(options, *_COMMON))
+    return rehearse_parity(
+        candles=options.candles,
+        live=modes[options.mode],
+        real_spread=options.real_spread,
+        **_given(options, *_COMMON),
+    )
 
 
 def _model(options: argparse.Namespace) -> int:

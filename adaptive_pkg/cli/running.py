@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,6 +50,7 @@ def add_commands(commands: Any) -> None:
     demo.set_defaults(run=_demo)
 
     settings = commands.add_parser("settings", help="list every setting with its default and bounds")
+    settings.add_argument("--markdown", action="store_true", help="as the page docs/configuration.md")
     settings.set_defaults(run=_settings)
 
 
@@ -101,17 +101,19 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _settings(options: argparse.Namespace) -> int:
+    from rich.markup import escape
     from rich.table import Table
 
     from adaptive_pkg.reports import report_console
-    from adaptive_pkg.settings import AdaptiveSettings, ForecastSettings, describe
+    from adaptive_pkg.reports.settings_page import settings_page, settings_rows
 
+    if options.markdown:
+        print(settings_page(), end="")
+        return 0
     table = Table(box=None)
     for heading in ("setting", "default", "allowed", "meaning"):
         table.add_column(heading, no_wrap=heading == "setting")
-    rows = describe(AdaptiveSettings) + describe(ForecastSettings, "freqai.model_training_parameters")
-    for key, default, allowed, meaning in rows:
-        shown = "see the presets table" if isinstance(default, dict) else json.dumps(default)
-        table.add_row(key, shown, allowed, meaning)
+    for row in settings_rows():
+        table.add_row(*map(escape, row))
     report_console().print(table)
     return 0
