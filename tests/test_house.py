@@ -14,6 +14,11 @@ MAY_IMPORT = {
     "forecast": {"forecast", "settings"},
 }
 EVERYBODY = {"errors", "enums"}
+# what is learned from candidates: the journal below, the models on it
+JOURNAL = {
+    "journal": {"journal", "policy", "market", "settings"},
+    "learning": {"learning", "journal", "evaluation", "reports", "policy", "market", "settings"},
+}
 # outside data: the store below, then who asks, the two kinds of sources beside each other, all of it on top
 OUTSIDE_DATA = {
     "store": {"store", "settings"},
@@ -87,6 +92,17 @@ def test_the_rooms_of_outside_data_import_only_what_is_below_them(project_root, 
             )
             if head == "adaptive_pkg" and rest:
                 assert rest.split(".")[0] in OUTSIDE_DATA[room] | EVERYBODY, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("room", JOURNAL)
+def test_the_rooms_of_past_decisions_know_no_freqtrade_and_no_network(project_root, room):
+    assert modules(project_root, room)
+    for path in modules(project_root, room):
+        for name, _ in imports(path):
+            head, _, rest = name.partition(".")
+            assert head not in OUTSIDE, f"{path.name} imports {name}"
+            if head == "adaptive_pkg" and rest:
+                assert rest.split(".")[0] in JOURNAL[room] | EVERYBODY, f"{path.name} imports {name}"
 
 
 def test_the_adapter_knows_freqtrades_objects_but_does_not_import_it(project_root):

@@ -1,4 +1,7 @@
-"""What stands between a decided entry and its order while the bot trades: breaker, market, lost orders."""
+"""What stands between a decided entry and its order while the bot trades: breaker, market, lost orders.
+
+And between freqtrade and a venue that has told it to wait: see `ccxt_guard`.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from adaptive_pkg.adapter.ccxt_guard import guard_exchange
 from adaptive_pkg.adapter.messages import Messages
 from adaptive_pkg.adapter.open_trade import OpenTrade
-from adaptive_pkg.adapter.orphans import OrphanWatch
+from adaptive_pkg.adapter.orphans import OrphanWatch, watch_bot
 from adaptive_pkg.adapter.venue_address import endpoints_of, proxy_of
 from adaptive_pkg.errors import ExchangeError, StateError, UnreachableError
-from adaptive_pkg.exchange.gateway import ExchangeGateway, PairMarket
+from adaptive_pkg.exchange.gateway import ExchangeGateway
+from adaptive_pkg.exchange.holds import HostHolds
 from adaptive_pkg.market.closed_candles import ClosedCandles, PairCandles
-from adaptive_pkg.risk.breaker import BreakerState, CircuitBreaker, DayResult, Trip, midnight
-from adaptive_pkg.risk.entry_gate import MarketReading, judge_market
-from adaptive_pkg.settings import AdaptiveSettings, GateSettings
+from adaptive_pkg.risk.breaker import BreakerState, CircuitBreaker, DayResult, Trip, day_result, midnight
+from adaptive_pkg.risk.entry_gate import judge_market, market_reading
+from adaptive_pkg.settings import AdaptiveSettings
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +46,8 @@ class EntryGuard:
         settings: gate, breaker, exchange and the switches of both.
         candles: the closed candles of every pair.
         messages: told when the breaker opens and has closed again, and of orders that freqtrade has lost.
-        orphans: looks for such orders; None in a dry run, which has none.
+        orphans: looks for such orders; None in a dry run, which has none. `attach` makes it.
+        holds: until when nothing may be sent to which host.
     """
 
     def __init__(
@@ -50,16 +56,28 @@ class EntryGuard:
         candles: ClosedCandles,
         messages: Messages,
         orphans: OrphanWatch | None = None,
+        holds: HostHolds | None = None,
     ):
         self.breaker = CircuitBreaker(settings.breaker)
         self.gateway: ExchangeGateway | None = None
         self._settings, self._candles = settings, candles
         self._messages, self._orphans = messages, orphans
+        self._holds = holds or HostHolds(settings.exchange.limiter.ban_seconds)
         self._looked = False  # for lost orders, since the start
         self._told = Trip.NONE
         self._unserved = False  # said that this exchange has no gateway
 
-    # --- the gateway's life ---------------------------------------------------------------------------
+    # --- the bot's life -------------------------------------------------------------------------------
+
+    def attach(self, dp: Any, wallets: Any, trades: Callable[..., Iterable[Any]]) -> None:
+        """Begin to watch a bot: its account for lost orders, its exchange's clients for a Retry-After.
+
+        Args:
+            dp, wallets: the strategy's. trades: freqtrade's `Trade.get_trades_proxy`.
+        """
+        self._orphans = watch_bot(dp, wallets, trades)
+        if self._settings.exchange.respect_retry_after:
+            guard_exchange(getattr(dp, "_exchange", None), self._holds)
 
     def keep_watch(
         self, config: Mapping[str, Any], dp: Any, now: datetime, open_trades: Iterable[OpenTrade]
@@ -88,6 +106,7 @@ class EntryGuard:
                 logger.warning(f"{name}: spread, depth and funding are checked on binance only, not here")
                 return
             self.gateway = ExchangeGateway(endpoints, self._settings.exchange, proxy_of(config))
+            self._holds.join(endpoints.rest, self.gateway.limiter)
         listed = {pair: dp.market(pair) for pair in pairs}
         self.gateway.watch({pair: found["id"] for pair, found in listed.items() if found and found.get("id")})
 
@@ -120,8 +139,9 @@ class EntryGuard:
         if resting := self._rest(pair, now, equity, trades):
             return GuardVerdict(False, resting, "breaker")
         verdict = self._market(pair, side, notional, now)
-        asked = verdict.allowed and self._orphans is not None
-        if asked and (reason := self._orphans.before_order(pair, now)):
+        if not verdict.allowed:
+            return GuardVerdict(False, f"market: {verdict.reason}", "market")
+        if self._orphans is not None and (reason := self._orphans.before_order(pair, now)):
             return GuardVerdict(False, reason, "lost order")
         return verdict
 
@@ -129,6 +149,8 @@ class EntryGuard:
         if self.gateway is None:
             return GuardVerdict(True, "the market is not checked")
         gate = self._settings.gate
+        if hold := self._holds.held(self.gateway.endpoints.rest):
+            return GuardVerdict(False, hold.text, "market")  # and no failure: it was told to wait
         try:
             if not self.gateway.quote(pair).live:
                 return GuardVerdict(False, "the stream of bids and asks is down", "market")
@@ -139,7 +161,8 @@ class EntryGuard:
         except ExchangeError as error:
             return GuardVerdict(False, str(error), "market")
         self.succeeded()
-        verdict = judge_market(market_reading(market, gate), side, notional, gate)
+        reading = market_reading(market.book, market.quote, market.funding, gate)
+        verdict = judge_market(reading, side, notional, gate)
         return GuardVerdict(verdict.allowed, verdict.reason, "" if verdict.allowed else "market")
 
     def may_add(self, pair: str, now: datetime, wallets: Any, trades: Callable[..., Iterable[Any]]) -> None:
@@ -199,40 +222,3 @@ class EntryGuard:
             resting = f"entries rest: {state.trip}: {state.reason}{until}"
             self._messages.breaker("entries go on again" if state.closed else resting)
         return state
-
-
-def market_reading(market: PairMarket, gate: GateSettings) -> MarketReading:
-    """What the gate judges. Of the book's spread and the stream's the wider one counts, if both are of now.
-
-    The stream speaks only when bid or ask change: an old quote that agrees with the book is not stale.
-    """
-    bids, asks = market.book.depth(gate.depth_band)
-    quote, age, spread = market.quote, market.quote.age_seconds, market.book.spread
-    if not quote.live:
-        age = math.inf
-    elif age <= gate.max_feed_age_seconds:
-        spread = max(spread, quote.spread)
-    elif math.isnan(quote.middle) or abs(quote.middle / market.book.middle - 1) <= gate.max_spread:
-        age = 0.0
-    funding = math.nan if market.funding is None else market.funding
-    return MarketReading(age, spread, bids, asks, funding)
-
-
-def day_result(
-    closed_today: Iterable[Any],
-    open_trades: Iterable[OpenTrade],
-    equity: float,
-    price: Callable[[str], float],
-) -> DayResult:
-    """The day so far, from freqtrade's trades.
-
-    Args:
-        closed_today: trades closed since midnight UTC. equity: open trades at cost.
-        price: pair → present price; NaN: a trade counts at cost.
-    """
-    open_profit = 0.0
-    for trade in open_trades:
-        now = price(trade.pair)
-        if trade.amount:  # else nothing has filled
-            open_profit += (trade.calc_profit(now) if math.isfinite(now) else 0.0) + trade.realized_profit
-    return DayResult(sum(trade.close_profit_abs or 0.0 for trade in closed_today), open_profit, equity)

@@ -243,6 +243,11 @@ class RequestBudget:
         if status in (TOO_MANY_REQUESTS, BANNED):
             self._refused(now, grant, status, headers, body)
 
+    def hold(self, now: float, seconds: float, reason: WaitReason) -> None:
+        """Nothing leaves for so long: another client on this address was refused."""
+        if now + seconds > self.blocked_until:
+            self.blocked_until, self.blocked_reason = now + seconds, reason
+
     def synchronise(self, sent: float, received: float, venue_seconds: float) -> None:
         """Set the venue's clock from its answer to a request for its time. Error: half the round trip."""
         if received < sent:

@@ -219,6 +219,18 @@ class AdaptiveRateLimiter:
                 self._budget.unsent(grant)
             self._wake_first()
 
+    def hold(self, seconds: float, *, banned: bool = False) -> None:
+        """Send nothing for so long: another client on this address was refused (`banned`: by a 418)."""
+        with self._lock:
+            reason = WaitReason.BANNED if banned else WaitReason.REFUSED
+            self._budget.hold(self._clock.monotonic(), seconds, reason)
+
+    @property
+    def blocked_seconds(self) -> float:
+        """Nothing leaves for so long; 0: free."""
+        with self._lock:
+            return max(self._budget.blocked_until - self._clock.monotonic(), 0.0)
+
     def synchronise(self, sent: float, received: float, venue_ms: int) -> None:
         """Set the venue's clock from `GET /time`: both readings of our monotonic clock, and its answer."""
         with self._lock:

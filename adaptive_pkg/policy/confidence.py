@@ -18,7 +18,8 @@ class Confidence:
     """Score of each candle and what it is made of.
 
     score: float (n,) in 0..1. parts: float (n,) in 0..1 by component, before weighting.
-    forecast_factor, regime_factor, library_factor: float (n,), what the score was multiplied by.
+    forecast_factor, regime_factor, library_factor, learned_factor: float (n,), what the score was
+    multiplied by.
     """
 
     score: np.ndarray
@@ -26,6 +27,7 @@ class Confidence:
     forecast_factor: np.ndarray
     regime_factor: np.ndarray
     library_factor: np.ndarray
+    learned_factor: np.ndarray
 
 
 class ConfidenceScorer:
@@ -41,6 +43,7 @@ class ConfidenceScorer:
         regime_confidence: np.ndarray,
         forecast_sigma: np.ndarray | None = None,
         library_effect: np.ndarray | None = None,
+        learned_effect: np.ndarray | None = None,
     ) -> Confidence:
         """Score every candle for the side that is wanted there.
 
@@ -51,6 +54,8 @@ class ConfidenceScorer:
             forecast_sigma: float (n,), forecast return in σ, NaN where there is none; None: no forecast.
             library_effect: float (n,) in −1..1, relative gain of a long by the signal library's vote (a
                 short's loss); None: not asked.
+            learned_effect: float (n,) in −1..1, relative gain of the wanted side by what became of past
+                candidates; None: not asked.
         """
         direction = np.where(side < 0, -1.0, 1.0)
         parts = {
@@ -59,14 +64,15 @@ class ConfidenceScorer:
             "volume": _volume(frame["volume_ratio"].to_numpy()),
             "trend_alignment": _alignment(frame, direction),
             "support_resistance": _room(frame, direction),
-            "sentiment": np.full(len(frame), 0.5),  # neutral: no source
+            "sentiment": _mood(frame, direction, self.settings.sentiment_effect),
         }
         base = sum(weight * np.nan_to_num(parts[name]) for name, weight in self.settings.weights.items())
         forecast_factor = self._forecast_factor(forecast_sigma, direction)
         regime_factor = 1.0 + self.settings.regime_effect * (2.0 * regime_confidence - 1.0)
         library_factor = np.ones(len(frame)) if library_effect is None else 1.0 + direction * library_effect
-        score = np.clip(base * forecast_factor * regime_factor * library_factor, 0.0, 1.0)
-        return Confidence(score, parts, forecast_factor, regime_factor, library_factor)
+        learned_factor = np.ones(len(frame)) if learned_effect is None else 1.0 + learned_effect
+        score = np.clip(base * forecast_factor * regime_factor * library_factor * learned_factor, 0.0, 1.0)
+        return Confidence(score, parts, forecast_factor, regime_factor, library_factor, learned_factor)
 
     def tier_multiplier(self, score: np.ndarray | float) -> np.ndarray:
         """Size multiplier of each score: 1.0, 0.6, 0.3, or 0 below the lowest tier."""
@@ -86,6 +92,13 @@ class ConfidenceScorer:
 def _rsi_room(rsi: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """Room before RSI 70 (long) or 30 (short), over 70."""
     return np.clip(np.where(direction > 0, 70.0 - rsi, rsi - 30.0) / 70.0, 0.0, 1.0)
+
+
+def _mood(frame: pd.DataFrame, direction: np.ndarray, effect: float) -> np.ndarray:
+    """0.5 is neutral, as where nothing is known of the market's mood."""
+    if effect == 0.0 or "sentiment" not in frame:
+        return np.full(len(frame), 0.5)
+    return 0.5 + 0.5 * effect * direction * np.nan_to_num(frame["sentiment"].to_numpy(dtype=float))
 
 
 def _macd_agreement(histogram: np.ndarray, direction: np.ndarray) -> np.ndarray:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from adaptive_pkg.enums import Regime
-from adaptive_pkg.policy.confidence import ConfidenceScorer
-from adaptive_pkg.policy.signals import Rule, entry_candidates
+from adaptive_pkg.policy.confidence import Confidence, ConfidenceScorer
+from adaptive_pkg.policy.signals import Candidates, Rule, entry_candidates
 from adaptive_pkg.settings import AdaptiveSettings, Preset
 
 TAG_SEPARATOR = "."
@@ -27,13 +28,30 @@ class Refusal(StrEnum):
     LOW_CONFIDENCE = "confidence below the regime's threshold"
 
 
+class LearnedOpinion(Protocol):
+    """What was learned from past candidates about new ones."""
+
+    def effect(
+        self,
+        rows: pd.DataFrame,
+        side: np.ndarray,
+        regime_codes: np.ndarray,
+        regime_confidence: np.ndarray,
+        forecast_sigma: np.ndarray | None,
+        library_score: np.ndarray | None,
+    ) -> np.ndarray:
+        """Relative gain of each candidate's confidence, −1..1 (m,). Arguments (m,), as `decide_entries`."""
+        ...
+
+
 @dataclass(frozen=True)
 class Decisions:
     """What is decided at each candle's close.
 
     side: int8 (n,), 1 enter long, -1 enter short, 0 nothing. tag: object (n,), "regime.rule" or None.
     confidence: float (n,), of the candidate there, NaN without one. size_multiplier: float (n,), preset ×
-    confidence tier. refusal: object (n,), a Refusal.
+    confidence tier. refusal: object (n,), a Refusal. candidates: what the rules asked for. breakdown: what
+    the confidence of each candidate is made of, a row each (m,); None with the confidence switched off.
     """
 
     side: np.ndarray
@@ -41,6 +59,8 @@ class Decisions:
     confidence: np.ndarray
     size_multiplier: np.ndarray
     refusal: np.ndarray
+    candidates: Candidates | None = None
+    breakdown: Confidence | None = None
 
     def refusals(self) -> dict[Refusal, int]:
         """How many candidates were refused, by reason."""
@@ -59,6 +79,7 @@ def decide_entries(
     can_short: bool,
     forecast_sigma: np.ndarray | None = None,
     library_score: np.ndarray | None = None,
+    learned: LearnedOpinion | None = None,
 ) -> Decisions:
     """Turn the rules' candidates into decisions, each refusal with its reason.
 
@@ -67,6 +88,7 @@ def decide_entries(
         regime_confidence: (n,) from the detector.
         forecast_sigma: (n,) forecast return in σ, NaN where there is none; None without a forecaster.
         library_score: (n,) `Vote.score` of the signal library, −1..1; None: not asked.
+        learned: what was learned from past candidates; None: not asked.
     """
     presets = {regime: settings.preset(regime) for regime in Regime}
     candidates = entry_candidates(frame, regime_codes, presets, can_short=can_short)
@@ -80,10 +102,15 @@ def decide_entries(
         forecast = (
             forecast_sigma[wanted] if forecast_sigma is not None and settings.components.forecast else None
         )
-        effect = None if library_score is None else settings.library.confidence_weight * library_score[wanted]
-        score = scorer.score(rows, side, regime_confidence[wanted], forecast, effect).score
+        vote = None if library_score is None else library_score[wanted]
+        effect = None if vote is None else settings.library.confidence_weight * vote
+        sure = regime_confidence[wanted]
+        gain = None if learned is None else learned.effect(rows, side, codes, sure, forecast, vote)
+        breakdown = scorer.score(rows, side, sure, forecast, effect, gain)
+        score = breakdown.score
         tier = scorer.tier_multiplier(score)
     else:
+        breakdown = None
         score = tier = np.ones(len(wanted))
 
     threshold = np.maximum(
@@ -104,6 +131,8 @@ def decide_entries(
         confidence=np.full(n, np.nan),
         size_multiplier=np.zeros(n),
         refusal=np.full(n, Refusal.NONE, dtype=object),
+        candidates=candidates,
+        breakdown=breakdown,
     )
     out.confidence[wanted] = score
     out.refusal[wanted[unsure]] = Refusal.LOW_CONFIDENCE

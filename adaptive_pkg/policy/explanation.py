@@ -20,8 +20,8 @@ ENTRY_KEY = "adaptive entry"
 class EntryExplanation:
     """A score and what it is made of.
 
-    parts: each confirmation in 0..1, before its weight. forecast_factor, regime_factor: what the weighted sum
-    was multiplied by. tier: part of full size that the score earns.
+    parts: each confirmation in 0..1, before its weight. …_factor: what the weighted sum was multiplied by.
+    tier: part of full size that the score earns.
     """
 
     tag: str
@@ -31,6 +31,8 @@ class EntryExplanation:
     weights: Mapping[str, float]
     forecast_factor: float
     regime_factor: float
+    library_factor: float = 1.0
+    learned_factor: float = 1.0
 
     @property
     def text(self) -> str:
@@ -39,9 +41,11 @@ class EntryExplanation:
         listed = ", ".join(
             f"{name.replace('_', ' ')} {self.parts[name]:.2f}×{self.weights[name]:.2f}" for name in order
         )
+        seldom = {"signal library": self.library_factor, "past candidates": self.learned_factor}
+        more = "".join(f" × {name} {factor:.2f}" for name, factor in seldom.items() if factor != 1.0)
         return (
             f"{self.tag}: confidence {self.score:.2f} = ({listed}) × forecast {self.forecast_factor:.2f} × "
-            f"regime {self.regime_factor:.2f}; {self.tier:g} of full size"
+            f"regime {self.regime_factor:.2f}{more}; {self.tier:g} of full size"
         )
 
     def to_dict(self) -> dict[str, str | float]:
@@ -52,6 +56,8 @@ class EntryExplanation:
             "tier": self.tier,
             "forecast_factor": self.forecast_factor,
             "regime_factor": self.regime_factor,
+            "library_factor": self.library_factor,
+            "learned_factor": self.learned_factor,
             **{f"part_{name}": value for name, value in self.parts.items()},
         }
 
@@ -81,6 +87,7 @@ def explain_entry(row: pd.DataFrame, tag: str, side: int, settings: AdaptiveSett
         row["regime_confidence"].to_numpy(),
         row["forecast_strength"].to_numpy() if use_forecast else None,
         effect,
+        row["learned_effect"].to_numpy() if "learned_effect" in row else None,
     )
     score = float(confidence.score[0]) if settings.components.confidence else 1.0
     return EntryExplanation(
@@ -91,4 +98,6 @@ def explain_entry(row: pd.DataFrame, tag: str, side: int, settings: AdaptiveSett
         weights=settings.confidence.weights,
         forecast_factor=float(confidence.forecast_factor[0]),
         regime_factor=float(confidence.regime_factor[0]),
+        library_factor=float(confidence.library_factor[0]),
+        learned_factor=float(confidence.learned_factor[0]),
     )

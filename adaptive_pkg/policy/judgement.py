@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from adaptive_pkg.market.regime import MarketRegimeDetector, RegimeFrame
-from adaptive_pkg.policy.decision import Decisions, decide_entries
+from adaptive_pkg.policy.decision import Decisions, LearnedOpinion, decide_entries
 from adaptive_pkg.policy.library import library_vote
 from adaptive_pkg.settings import AdaptiveSettings
 
@@ -20,11 +20,12 @@ class Judgement:
     regimes: RegimeFrame
     decisions: Decisions
     library_score: np.ndarray | None = None  # the signal library's vote, −1..1; None: not asked
+    learned_effect: np.ndarray | None = None  # of past candidates on the confidence, −1..1; None: not asked
 
     def columns(self) -> dict[str, np.ndarray]:
         """The columns that freqtrade, the planner and the charts read, each (n,)."""
-        asked = {} if self.library_score is None else {"library_score": self.library_score}
-        return asked | {
+        asked = {"library_score": self.library_score, "learned_effect": self.learned_effect}
+        return {name: values for name, values in asked.items() if values is not None} | {
             "regime": self.regimes.codes,
             "regime_confidence": self.regimes.confidence,
             "confidence": self.decisions.confidence,
@@ -41,6 +42,7 @@ def judge(
     *,
     can_short: bool,
     forecast_sigma: np.ndarray | None = None,
+    learned: LearnedOpinion | None = None,
 ) -> Judgement:
     """Judge a `market_frame` with the trends of higher timeframes in it. Arguments as `decide_entries`.
 
@@ -59,5 +61,10 @@ def judge(
         can_short=can_short,
         forecast_sigma=forecast_sigma,
         library_score=vote,
+        learned=learned,
     )
-    return Judgement(regimes, decisions, vote)
+    gain = None
+    if learned is not None and decisions.breakdown is not None:
+        gain = np.zeros(len(frame))
+        gain[decisions.candidates.side != 0] = decisions.breakdown.learned_factor - 1.0
+    return Judgement(regimes, decisions, vote, gain)

@@ -6,9 +6,11 @@ Stops and exits never ask it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 from adaptive_pkg.errors import RiskError
 from adaptive_pkg.settings.live import BreakerSettings
@@ -35,6 +37,30 @@ class BreakerState:
     def closed(self) -> bool:
         """Current flows: entries may go on."""
         return self.trip is Trip.NONE
+
+
+class ClosedTrade(Protocol):
+    """What counts of a closed trade: its profit in stake currency; None: not known."""
+
+    @property
+    def close_profit_abs(self) -> float | None: ...
+
+
+class HeldTrade(Protocol):
+    """What counts of an open one. `realized_profit`: of the parts already sold, stake currency."""
+
+    @property
+    def pair(self) -> str: ...
+
+    @property
+    def amount(self) -> float: ...
+
+    @property
+    def realized_profit(self) -> float: ...
+
+    def calc_profit(self, rate: float) -> float:
+        """Of what is left, at this price, fees included."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +143,29 @@ class CircuitBreaker:
             reason = f"{day.loss:.2%} lost since midnight UTC (limit {settings.daily_loss:.2%})"
             return BreakerState(Trip.DAILY_LOSS, reason, midnight(now) + timedelta(days=1))
         return BreakerState(Trip.NONE)
+
+
+def day_result(
+    closed_today: Iterable[ClosedTrade],
+    open_trades: Iterable[HeldTrade],
+    equity: float,
+    price: Callable[[str], float],
+) -> DayResult:
+    """The day so far.
+
+    Args:
+        closed_today: trades closed since midnight UTC. equity: open trades at cost.
+        price: pair → present price; NaN: a trade counts at cost.
+
+    Raises:
+        RiskError: see `DayResult`.
+    """
+    open_profit = 0.0
+    for trade in open_trades:
+        now = price(trade.pair)
+        if trade.amount:  # else nothing has filled
+            open_profit += (trade.calc_profit(now) if math.isfinite(now) else 0.0) + trade.realized_profit
+    return DayResult(sum(trade.close_profit_abs or 0.0 for trade in closed_today), open_profit, equity)
 
 
 def midnight(now: datetime) -> datetime:

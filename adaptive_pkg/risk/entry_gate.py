@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from adaptive_pkg.errors import RiskError
 from adaptive_pkg.risk.stop_plan import LONG, SHORT
@@ -55,12 +56,55 @@ class GateVerdict:
     limit: GateLimit = GateLimit.NONE
 
 
-def check_feed(age_seconds: float, settings: GateSettings) -> GateVerdict | None:
-    """A refusal if the feed is stale, before anything is asked of the venue; None: it is current."""
-    if age_seconds <= settings.max_feed_age_seconds:
-        return None
-    age = "no bid and ask has come" if math.isinf(age_seconds) else f"bid and ask are {age_seconds:.0f} s old"
-    return _refusal(GateLimit.FEED, f"{age} (limit {settings.max_feed_age_seconds:g} s)")
+class Book(Protocol):
+    """An order book. `spread` and `depth` are relative to its middle price."""
+
+    @property
+    def middle(self) -> float: ...
+
+    @property
+    def spread(self) -> float: ...
+
+    def depth(self, band: float) -> tuple[float, float]:
+        """Money within `band` of the middle price: bids, asks."""
+        ...
+
+
+class BestPrices(Protocol):
+    """The newest bid and ask of a stream; NaN where none has come."""
+
+    @property
+    def live(self) -> bool: ...
+
+    @property
+    def age_seconds(self) -> float: ...
+
+    @property
+    def middle(self) -> float: ...
+
+    @property
+    def spread(self) -> float: ...
+
+
+def market_reading(
+    book: Book, quote: BestPrices, funding: float | None, settings: GateSettings
+) -> MarketReading:
+    """What the gate judges. Of the book's spread and the stream's the wider one counts, if both are of now.
+
+    The stream speaks only when bid or ask change: an old quote that agrees with the book is not stale.
+
+    Args:
+        funding: None: no perpetual.
+    """
+    bids, asks = book.depth(settings.depth_band)
+    age, spread = quote.age_seconds, book.spread
+    if not quote.live:
+        age = math.inf
+    elif age <= settings.max_feed_age_seconds:
+        spread = max(spread, quote.spread)
+    elif math.isnan(quote.middle) or abs(quote.middle / book.middle - 1) <= settings.max_spread:
+        age = 0.0
+    return MarketReading(age, spread, bids, asks, math.nan if funding is None else funding)
 
 
 def judge_market(reading: MarketReading, side: str, notional: float, settings: GateSettings) -> GateVerdict:
@@ -79,8 +123,10 @@ def judge_market(reading: MarketReading, side: str, notional: float, settings: G
         raise RiskError(f"side: {side!r}; expected {LONG!r} or {SHORT!r}")
     if not (math.isfinite(notional) and notional >= 0):
         raise RiskError(f"notional: {notional!r} is no amount of money; refuse the entry")
-    if stale := check_feed(reading.feed_age_seconds, settings):
-        return stale
+    age = reading.feed_age_seconds
+    if not age <= settings.max_feed_age_seconds:
+        seen = "no bid and ask has come" if math.isinf(age) else f"bid and ask are {age:.0f} s old"
+        return _refusal(GateLimit.FEED, f"{seen} (limit {settings.max_feed_age_seconds:g} s)")
     if not reading.spread <= settings.max_spread:
         return _refusal(
             GateLimit.SPREAD, f"spread {reading.spread:.3%} is wider than {settings.max_spread:.3%}"

@@ -88,10 +88,16 @@ APPROACHES: dict[Approach, dict[str, dict[str, Any]]] = {
     Approach.HOLD_TREND: {
         "indicators": {"trend_lookbacks": [240, 300, 360, 420, 480]},
         "confidence": {"full_tier": 0.5, "reduced_tier": 0.5, "minimal_tier": 0.5},
+        "kelly": {"start_fraction": 0.005, "floor": 0.0025},
         "stops": {"breakeven_trigger": 0.10, "trail_trigger": 0.20, "trail_atr": 15.0},
     },
 }
-HELD_MAX_FRACTION = {Profile.CONSERVATIVE: 0.10, Profile.MODERATE: 0.12, Profile.AGGRESSIVE: 0.15}
+# Held trends rise and fall together, and for weeks: each may risk little.
+HELD_PROFILES: dict[Profile, dict[str, dict[str, float]]] = {
+    Profile.CONSERVATIVE: {"kelly": {"cap": 0.0075}, "stops": {"max_fraction": 0.10}},
+    Profile.MODERATE: {"kelly": {"cap": 0.0125}, "stops": {"max_fraction": 0.12}},
+    Profile.AGGRESSIVE: {"kelly": {"cap": 0.02}, "stops": {"max_fraction": 0.15}},
+}
 PROFILES: dict[Profile, dict[str, dict[str, float]]] = {
     Profile.CONSERVATIVE: {
         "kelly": {"fraction": 0.25},
@@ -223,5 +229,5 @@ _CHOICES = frozenset(item.name for item in fields(_Choices))
 def _layers(approach: Approach, profile: Profile) -> list[dict[str, dict[str, Any]]]:
     layers: list[dict[str, dict[str, Any]]] = [PROFILES[profile], APPROACHES[approach]]
     if approach is Approach.HOLD_TREND:
-        layers.insert(0, {"stops": {"max_fraction": HELD_MAX_FRACTION[profile]}})
+        layers.insert(0, HELD_PROFILES[profile])
     return layers

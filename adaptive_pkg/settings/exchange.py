@@ -137,8 +137,9 @@ class ExchangeSettings(Settings):
 
     respect_retry_after: bool = param(
         True,
-        doc="after a 429 or 418 freqtrade's own ccxt clients, too, send nothing until its Retry-After is over; "
-        "off: freqtrade asks again after 1, 2, 5 and 10 s, which makes a ban longer",
+        doc="after a 429 or 418 freqtrade's own ccxt clients, too, send nothing until Retry-After is over "
+        "(without one: 418 for limiter.ban_seconds, 429 of Binance to the minute's end); off: freqtrade asks "
+        "again after 1, 2, 5 and 10 s, which makes a ban longer",
     )
     limiter: LimiterSettings = section(LimiterSettings)
     state: StateSettings = section(StateSettings)

@@ -101,7 +101,10 @@ class ConfidenceSettings(Settings):
     volume: float = param(0.30, 0.0, 1.0, doc="weight of volume")
     trend_alignment: float = param(0.20, 0.0, 1.0, doc="weight of trend alignment, three timeframes")
     support_resistance: float = param(0.10, 0.0, 1.0, doc="weight of room to the opposite level")
-    sentiment: float = param(0.05, 0.0, 1.0, doc="weight of sentiment (neutral without a source)")
+    sentiment: float = param(0.05, 0.0, 1.0, doc="weight of sentiment")
+    sentiment_effect: float = param(
+        0.0, 0.0, 1.0, doc="how far a known mood (sources) moves its part from neutral; none has earned it"
+    )
     full_tier: float = param(0.75, 0.0, 1.0, doc="confidence for full size")
     reduced_tier: float = param(0.60, 0.0, 1.0, doc="confidence for 0.6 of full size")
     minimal_tier: float = param(0.50, 0.0, 1.0, doc="confidence for 0.3 of full size; below it: no entry")

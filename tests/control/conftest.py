@@ -238,6 +238,7 @@ def running_bot(
             lambda self: application(telegram.base_url, self._config["telegram"]["token"]),
         )
         config = deep_merge_dicts(dict(overlay or {}), _config(venue.overlay(), token, api))
+        config["adaptive"]["journal"] = {"path": str(folder / "journal.sqlite")}
         (folder / "config.json").write_text(json.dumps(config))
         yield from _run(project_root, folder, patch, telegram, api)
     telegram.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from freqtrade.enums import State
 
+from adaptive_pkg.journal.journal import DecisionJournal
+
 from .conftest import RISES, SIGNALS
 
 
@@ -85,3 +87,15 @@ def test_no_answer_holds_a_secret(owner, setting):
     shown = str(owner.client.show_config()) + str(owner.client.logs(limit=10_000))
     assert secret not in shown
     assert owner.telegram.token not in shown
+
+
+def test_the_journal_holds_the_candidates_of_the_running_bot(owner):
+    """Those of the rules, with who decided; a forced entry is nobody's candidate."""
+    with DecisionJournal(owner.strategy.settings.journal.path) as journal:
+        (run,) = journal.runs()
+        rows = journal.rows()
+    assert run.run.mode == "dry_run"
+    assert len(rows) > 0 and set(rows["decision"]) <= {"taken", "refused"}
+    trades = owner.client.trades()["trades"] + owner.client.status()
+    ruled = {trade["pair"] for trade in trades if trade["enter_tag"] != "force_entry"}
+    assert set(rows.loc[rows["decided_by"] == "confirmed", "pair"]) == ruled

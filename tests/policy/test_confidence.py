@@ -100,3 +100,15 @@ def test_higher_timeframes_share_the_alignment_and_one_without_a_reading_is_left
     assert alignment(quiet_frame(1, **up, trend_4h=-1.0, trend_1d=-1.0)) == pytest.approx(1 / 3)
     assert alignment(quiet_frame(1, **up, trend_4h=1 / 3)) == pytest.approx((1 + 2 / 3) / 2)
     assert alignment(quiet_frame(1, **up, trend_4h=-1.0, trend_1d=-1.0), side=-1) == pytest.approx(2 / 3)
+
+
+def test_a_known_mood_counts_as_much_as_its_effect_and_for_the_side_it_speaks_for(quiet_frame):
+    frame = quiet_frame(1, sentiment=0.8)
+    assert score(frame).parts["sentiment"][0] == 0.5  # by default it says nothing
+    assert score(frame, sentiment_effect=1.0).parts["sentiment"][0] == pytest.approx(0.9)
+    assert score(frame, SHORT, sentiment_effect=0.5).parts["sentiment"][0] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("known", [{}, {"sentiment": np.nan}])
+def test_an_unknown_mood_is_neutral(quiet_frame, known):
+    assert score(quiet_frame(1, **known), sentiment_effect=1.0).parts["sentiment"][0] == 0.5

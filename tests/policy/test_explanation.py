@@ -54,3 +54,12 @@ def test_more_than_one_candle_or_an_unjudged_one_is_refused(row, quiet_frame):
         explain_entry(quiet_frame(2, regime_confidence=0.5), "t", 1, SETTINGS)
     with pytest.raises(DataError, match="regime_confidence"):
         explain_entry(quiet_frame(1), "t", 1, SETTINGS)
+
+
+def test_what_past_candidates_taught_is_part_of_the_score_and_of_the_words(quiet_frame):
+    row = quiet_frame(1, regime_confidence=0.5)
+    plain = explain_entry(row, "t", 1, SETTINGS)
+    said = explain_entry(row.assign(learned_effect=0.1), "t", 1, SETTINGS)
+    assert said.score == pytest.approx(plain.score * 1.1)
+    assert "past candidates 1.10" in said.text and "past candidates" not in plain.text
+    assert said.to_dict()["learned_factor"] == pytest.approx(1.1)

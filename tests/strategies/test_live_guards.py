@@ -76,7 +76,7 @@ class Desk:
         self.strategy.bot_loop_start(current_time=datetime.now(UTC))
 
     def wait_for_feed(self):
-        self.wait(lambda: self.strategy.guard.gateway.quote(PAIR).age_seconds < 10)
+        self.wait(lambda: self.strategy.services.guard.gateway.quote(PAIR).age_seconds < 10)
 
     @staticmethod
     def wait(holds):
@@ -91,14 +91,15 @@ class Desk:
 
 
 @pytest.fixture
-def open_desk(make_config, minutes):
+def open_desk(make_config, minutes, tmp_path):
     made, venues = [], []
 
     def make(*faults, **adaptive):
         venue = LoopbackVenue(CandleStore(minutes), ["LTC/USDT"])
         venue.start()
         venues.append(venue)
-        config = make_config(BOT, {"adaptive": {"profile": "moderate"} | adaptive})
+        journal = {"path": str(tmp_path / "journal.sqlite")}
+        config = make_config(BOT, {"adaptive": {"profile": "moderate", "journal": journal} | adaptive})
         for fault in faults:
             venue.chaos.add(fault)
         config["exchange"] |= venue.overlay()["exchange"]
@@ -143,7 +144,7 @@ def test_a_bad_market_refuses_the_entry_and_says_why(open_desk, gate, says):
 
 def test_without_the_gate_the_same_market_is_entered_and_nothing_is_asked(open_desk):
     desk = open_desk(gate={"max_spread": 0.0001}, components={"market_gate": False})
-    assert desk.strategy.guard.gateway is None
+    assert desk.strategy.services.guard.gateway is None
     assert desk.enter()
 
 
@@ -198,8 +199,8 @@ def test_the_stop_does_not_need_the_feed(open_desk):
     desk.wait_for_feed()
     assert desk.enter()
     desk.venue.chaos.add(Fault(FaultKind.STATUS, "ws connect", status=503))
-    desk.strategy.guard.close()
-    desk.strategy.guard.failed("everything", datetime.now(UTC))
+    desk.strategy.services.guard.close()
+    desk.strategy.services.guard.failed("everything", datetime.now(UTC))
     trade = Trade.get_trades().one()
     desk.bot.exchange.get_rate = lambda *_, **__: 97.0
     desk.bot.exit_positions([trade])
@@ -211,12 +212,12 @@ def test_cleanup_ends_the_gateway_as_a_reload_does(open_desk):
     desk = open_desk()
     desk.wait_for_feed()
     desk.bot.cleanup()
-    assert not desk.strategy.guard.gateway.running
+    assert not desk.strategy.services.guard.gateway.running
 
 
 def test_another_exchange_goes_without_and_says_so(open_desk, caplog):
     desk = open_desk(components={"market_gate": False})
-    guard = type(desk.strategy.guard)(
+    guard = type(desk.strategy.services.guard)(
         desk.strategy.settings.replaced({"components.market_gate": True}),
         desk.strategy.desk.candles,
         desk.strategy.messages,
@@ -230,7 +231,7 @@ def test_another_exchange_goes_without_and_says_so(open_desk, caplog):
 def test_a_rung_is_not_bought_while_the_breaker_is_open(open_desk):
     desk = open_desk(components={"market_gate": False, "portfolio_limits": False})
     assert desk.enter()
-    guard, now = desk.strategy.guard, datetime.now(UTC)
+    guard, now = desk.strategy.services.guard, datetime.now(UTC)
     guard.may_add(PAIR, now, desk.bot.wallets, Trade.get_trades_proxy)
     for _ in range(desk.strategy.settings.breaker.errors):
         guard.failed("depth: no answer", now)

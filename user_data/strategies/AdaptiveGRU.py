@@ -15,17 +15,15 @@ from freqtrade.persistence.custom_data import _CustomData
 from freqtrade.strategy import DecimalParameter, IntParameter, IStrategy, informative
 from pandas import DataFrame
 
-from adaptive_pkg.adapter.entry_guard import EntryGuard
 from adaptive_pkg.adapter.forecast_columns import forecast_columns
-from adaptive_pkg.adapter.messages import Messages
 from adaptive_pkg.adapter.open_trade import last_exit, stop_distance
 from adaptive_pkg.adapter.parameters import lay_under, present_values
 from adaptive_pkg.adapter.reads_only import reads_only
+from adaptive_pkg.adapter.services import Services
 from adaptive_pkg.adapter.trade_desk import TradeDesk
 from adaptive_pkg.doctor.access import secret_values
 from adaptive_pkg.doctor.checks import refuse_unsafe_start
 from adaptive_pkg.enums import RegimeChange
-from adaptive_pkg.errors import AdaptiveError
 from adaptive_pkg.forecast.targets import (
     LOG_VOLATILITY,
     RETURN_SIGMA,
@@ -104,11 +102,12 @@ class AdaptiveGRU(IStrategy):
         self.uses_forecast = bool(config.get("freqai", {}).get("enabled"))
         self._tuned: dict | None = None
         self.planner = EntryPlanner(self.settings)
-        seconds = timeframe_to_seconds(config.get("timeframe", self.timeframe))
+        timeframe = config.get("timeframe", self.timeframe)
+        seconds = timeframe_to_seconds(timeframe)
         self.desk = TradeDesk(self.planner, ClosedCandles(CANDLE_COLUMNS, seconds))
-        self.messages = Messages(self.settings.messages, self.desk)
+        self.services = Services(self.settings, self.desk, timeframe, seconds)
+        self.messages = self.services.messages
         self.history = TradeHistory(regime_of_tag, self._r_multiple)
-        self.guard: EntryGuard | None = None  # while trading
 
     # --- market and forecast -------------------------------------------------------------------------
 
@@ -118,20 +117,20 @@ class AdaptiveGRU(IStrategy):
         self.desk.stores = self.dp.runmode is not RunMode.HYPEROPT
         if self._live:
             refuse_unsafe_start(self.config)
-            self.messages.connect(self.dp, secret_values(self.config))
-            self.guard = EntryGuard(self.settings, self.desk.candles, self.messages)
-            self.guard.attach(self.dp, self.wallets, Trade.get_trades_proxy)
+        self._tune()
+        self.services.begin(self.dp.runmode.value, self.config, self.planner.settings)
+        if self._live:
+            self.services.trade(self.dp, self.wallets, Trade.get_trades_proxy, secret_values(self.config))
 
     def bot_loop_start(self, current_time: datetime, **kwargs) -> None:
-        if self.guard:
+        if self._live:
             _CustomData.session.rollback()  # freqtrade never does: one failed write would spoil all after it
-            self.guard.keep_watch(self.config, self.dp, current_time, Trade.get_trades_proxy(is_open=True))
+            self.services.beat(self.config, self.dp, current_time, Trade.get_trades_proxy(is_open=True))
 
     def ft_bot_cleanup(self) -> None:
-        """Freqtrade's own end of FreqAI, on shutdown and before a reload; and ours of the gateway."""
+        """Freqtrade's own end of FreqAI, on shutdown and before a reload; and ours."""
         super().ft_bot_cleanup()
-        if self.guard:
-            self.guard.close()
+        self.services.end()
 
     def feature_engineering_standard(self, dataframe: DataFrame, metadata: dict, **kwargs) -> DataFrame:
         features = forecast_features(dataframe, self.settings.indicators)
@@ -162,7 +161,7 @@ class AdaptiveGRU(IStrategy):
         if self.uses_forecast:
             coverage = load_forecast_settings(self.config).interval_coverage
             dataframe = dataframe.assign(**forecast_columns(dataframe, self._horizon, coverage))
-        return dataframe
+        return self.services.outside_data(dataframe, metadata["pair"])
 
     # --- entries and exits ---------------------------------------------------------------------------
 
@@ -173,10 +172,11 @@ class AdaptiveGRU(IStrategy):
             self.planner.settings,
             can_short=self.can_short,
             forecast_sigma=dataframe["forecast_strength"].to_numpy() if self.uses_forecast else None,
+            learned=self.services.opinion,
         )
         dataframe = dataframe.assign(**judgement.columns())
         self.desk.candles.put(metadata["pair"], dataframe)
-        self.messages.analysed(metadata["pair"], dataframe, judgement, self.planner.settings)
+        self.services.analysed(metadata["pair"], dataframe, judgement, self.planner.settings)
         return dataframe
 
     def populate_exit_trend(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
@@ -187,7 +187,8 @@ class AdaptiveGRU(IStrategy):
     def confirm_trade_entry(self, pair, amount, rate, current_time, entry_tag, side, **kwargs) -> bool:
         """An entry without a stop is no entry; nor is one that portfolio, breaker or market refuse."""
         try:
-            equity = self.wallets.get_total_stake_amount()
+            equity, guard = self.wallets.get_total_stake_amount(), self.services.guard
+            open_trades = Trade.get_trades_proxy(is_open=True)
             admission = self.desk.admit(
                 pair,
                 self._plan(pair, side, rate, current_time, entry_tag),
@@ -195,20 +196,19 @@ class AdaptiveGRU(IStrategy):
                 current_time,
                 regime=regime_of_tag(entry_tag),
                 equity=equity,
-                open_trades=Trade.get_trades_proxy(is_open=True),
+                open_trades=open_trades,
                 last_exit=last_exit(Trade.get_trades_proxy(pair=pair, is_open=False)),
             )
             verdict, cause = admission, "limits"
-            if admission.allowed and self.guard:
-                verdict = self.guard.admit(
+            if admission.allowed and guard:
+                verdict = guard.admit(
                     pair, side, amount * rate, current_time, equity=equity, trades=Trade.get_trades_proxy
                 )
                 cause = verdict.guard
         except Exception as error:
-            self._failed(pair, error, current_time)
+            self.services.failed(pair, side, error, current_time)
             return False
-        if not verdict.allowed:
-            self.messages.refused(pair, cause, f"{side} entry ({entry_tag}) refused: {verdict.reason}")
+        self.services.answered(pair, side, entry_tag, current_time, verdict, cause, len(open_trades))
         return verdict.allowed
 
     # --- size ----------------------------------------------------------------------------------------
@@ -229,9 +229,9 @@ class AdaptiveGRU(IStrategy):
                 max_stake=self._free(max_stake, current_time),
             )
         except Exception as error:
-            self._failed(pair, error, current_time)
+            self.services.failed(pair, side, error, current_time)
             return 0.0
-        self.messages.sized(pair, entry_tag, size)
+        self.services.sized(pair, side, entry_tag, current_time, size)
         return self.desk.want(pair, size)
 
     def leverage(self, pair, current_time, current_rate, max_leverage, entry_tag, side, **kwargs) -> float:
@@ -264,8 +264,8 @@ class AdaptiveGRU(IStrategy):
             step = self.desk.next_step(trade, current_time, current_rate, min_stake=min_stake, available=free)
             if step.kind is StepKind.HOLD:
                 return None
-            if self.guard and step.kind is StepKind.ADD:
-                self.guard.may_add(trade.pair, current_time, self.wallets, Trade.get_trades_proxy)
+            if self.services.guard and step.kind is StepKind.ADD:
+                self.services.guard.may_add(trade.pair, current_time, self.wallets, Trade.get_trades_proxy)
         except Exception as error:
             logger.warning(f"{trade.pair}: ladder of trade {trade.id} rests: {error}")
             return None
@@ -294,8 +294,8 @@ class AdaptiveGRU(IStrategy):
 
     @reads_only
     def confirm_trade_exit(self, pair, trade: Trade, *args, current_time: datetime, **kwargs) -> bool:
-        if self.guard:
-            self.guard.exits(pair, current_time)
+        if self.services.guard:
+            self.services.guard.exits(pair, current_time)
         return True
 
     @reads_only
@@ -344,12 +344,6 @@ class AdaptiveGRU(IStrategy):
         return self.planner.stop(
             self.desk.candles.get(pair), now, side=side, price=price, regime=regime_of_tag(tag)
         )
-
-    def _failed(self, pair: str, error: Exception, now: datetime) -> None:
-        """An entry is refused by an error; a defect of ours counts for the breaker."""
-        self.messages.failed(pair, error)
-        if self.guard and not isinstance(error, AdaptiveError):
-            self.guard.failed(repr(error), now)
 
     def _ledger(self, now: datetime):
         read = self.history.merge if self._live else self.history.follow

@@ -1,0 +1,67 @@
+"""The decision journal of a real backtest, and what a learned opinion does to its trades."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adaptive_pkg.journal.candidates import DecidedBy, Decision
+from adaptive_pkg.journal.journal import DecisionJournal
+
+WITH_REFUSALS = {"portfolio": {"max_heat": 0.015}}
+
+
+@pytest.fixture
+def journalled(make_config, run_backtest, tmp_path):
+    """`journalled(repeats)`: a backtest that keeps the journal, and the journal's rows."""
+
+    def run(**adaptive):
+        path = tmp_path / "journal.sqlite"
+        adaptive = WITH_REFUSALS | {"journal": {"path": str(path), "backtest": True}} | adaptive
+        result = run_backtest(make_config({"adaptive": adaptive}))
+        result.strategy.services.end()
+        with DecisionJournal(path) as journal:
+            return result, journal.rows()
+
+    return run
+
+
+def test_every_trade_is_a_candidate_that_was_confirmed_and_the_refused_say_why(journalled):
+    run, rows = journalled()
+    taken = rows[rows["decided_by"] == DecidedBy.CONFIRMED]
+    opened = [(trade.pair, pd.Timestamp(trade.open_date_utc).floor("h")) for trade in run.trades]
+    closed = pd.to_datetime(taken["closed_ms"], unit="ms", utc=True)
+    assert sorted(zip(taken["pair"], closed, strict=True)) == sorted(opened)
+    assert taken["open_trades"].notna().all()
+    refused = rows[(rows["decision"] == Decision.REFUSED) & (rows["decided_by"] == DecidedBy.LIMITS)]
+    assert len(refused) > 3 and refused["reason"].str.contains("heat|cooldown|trades").any()
+    by_rules = rows[(rows["decision"] == Decision.REFUSED) & (rows["decided_by"] == DecidedBy.RULES)]
+    assert by_rules["reason"].str.len().min() > 5
+
+
+def test_the_same_backtest_again_adds_no_row(journalled):
+    _, once = journalled()
+    _, twice = journalled()
+    assert len(once) == len(twice) > 50
+
+
+def test_the_journal_changes_no_trade(journalled, make_config, run_backtest):
+    run, _ = journalled()
+    plain = run_backtest(make_config({"adaptive": WITH_REFUSALS}))
+    assert run.decisions == plain.decisions
+
+
+class Pessimist:
+    """An opinion that takes 40 % of every candidate's confidence."""
+
+    def effect(self, rows, side, *rest):
+        return np.full(len(side), -0.4)
+
+
+def test_a_learned_opinion_decides_real_trades(make_config, run_backtest, default_run):
+    def prepare(strategy):
+        strategy.services.journal.opinion = Pessimist()
+
+    advised = run_backtest(make_config(), prepare)
+    assert len(advised.trades) < len(default_run.trades)
