@@ -1,10 +1,13 @@
-"""Fixtures every room shares: the real candles where they are at hand, seeded random candles elsewhere."""
+"""Fixtures rooms share: real candles where they are at hand, seeded random ones, a service to poll."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -70,5 +73,68 @@ def random_candles() -> Callable[..., pd.DataFrame]:
                 "volume": rng.lognormal(3, 0.5, n),
             }
         )
+
+    return make
+
+
+@asynccontextmanager
+async def serving(handler, settings, clock):
+    """A service on this machine, and a polling client of it."""
+    import aiohttp
+    from aiohttp import web
+    from aiohttp.test_utils import TestServer
+
+    from adaptive_pkg.polling.client import PollingClient, request_limiter
+
+    async def answer(request):
+        service.requests.append(request)
+        service.forms.append(dict(await request.post()))
+        return await handler(request)
+
+    service = SimpleNamespace(requests=[], forms=[], slept=[])
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+
+    async def sleep(seconds):
+        service.slept.append(seconds)
+
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        service.url = str(server.make_url("")).rstrip("/")
+        service.session = session
+        service.client = PollingClient(
+            "service", session, request_limiter(100, 1), settings, sleep=sleep, **clock
+        )
+        yield service
+
+
+@pytest.fixture
+def ask():
+    """`ask(handler, scenario)`: run the scenario with the service's url, client and log of requests."""
+    from adaptive_pkg.settings.sources import PollingSettings
+
+    patient = PollingSettings(timeout_seconds=10.0)
+
+    def run(handler, scenario, settings=patient, **clock):
+        async def whole():
+            async with serving(handler, settings, clock) as service:
+                return await scenario(service)
+
+        return asyncio.run(whole())
+
+    return run
+
+
+@pytest.fixture
+def say():
+    """`say(body, status, headers)`: a handler that always answers the same."""
+    from aiohttp import web
+
+    def make(body, status=200, headers=None):
+        async def handler(request):
+            if isinstance(body, str):
+                return web.Response(text=body, status=status, headers=headers)
+            return web.json_response(body, status=status, headers=headers)
+
+        return handler
 
     return make

@@ -6,9 +6,9 @@ the way, leaves an order that freqtrade never looks for, and its next loop enter
 Such orders are found and told, and the pair's entries wait; none is adopted, and none cancelled:
 
 - freqtrade takes an unknown order in only through `FreqtradeBot.handle_onexchange_order` (`/reload_trade`),
-  which needs a trade for it to belong to. A lost first entry has none, and only `execute_entry`, which sends
-  an order first, makes one: its fees, precision, leverage and funding would have to be written into
-  freqtrade's tables from here, by rules that are freqtrade's and change with its versions.
+  which needs a trade for it to belong to. A lost first entry has none, and only freqtrade's entry routine,
+  which sends an order first, makes one: its fees, precision, leverage and funding would have to be written
+  into freqtrade's tables from here, by rules that are freqtrade's and change with its versions.
 - A lost rung or partial exit has its trade, but a strategy is given no `FreqtradeBot`, and the method may not
   run from a callback: it commits, and may delete, the trade freqtrade is just working on, and takes every
   order since the trade's opening for the bot's, also the owner's own. A person who has looked can call it:

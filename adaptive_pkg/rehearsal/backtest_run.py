@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adaptive_pkg.market.higher_trend import HIGHER_TIMEFRAMES
-from adaptive_pkg.rehearsal.bot_config import write_configs
+from adaptive_pkg.rehearsal.bot_config import RULES, write_configs
 from adaptive_pkg.rehearsal.fast_time import RehearsalError
 from adaptive_pkg.simulator.candles import CandleStore
 from adaptive_pkg.simulator.joined_candles import join_missing
@@ -46,6 +46,7 @@ def backtest_trades(
         "user_data_dir": str(folder / "user_data"),
         "dry_run_wallet": wallet,
         "exchange": {"pair_whitelist": list(pairs)},
+        "adaptive": dict(RULES),
     }
     with LoopbackVenue(store, pairs) as venue:
         paths = write_configs(
@@ -64,4 +65,6 @@ def backtest_trades(
     if code:
         raise RehearsalError(f"the backtest ended with {code}; see {output}:\n{output.read_text()[-1500:]}")
     trades = load_backtest_data(folder / "user_data/backtest_results", "AdaptiveGRU")
+    if trades.empty:  # and then without columns
+        return []
     return trades.sort_values(["open_date", "pair"]).to_dict("records")

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 CLIENT_REAL_SECONDS = 20.0  # ccxt's patience, in real time
+# What a rehearsal has to look at are trades: these rules make many, with targets, ladders and moving stops.
+RULES: dict[str, Any] = {"approach": "by_regime"}
 
 
 def own_config(
@@ -28,6 +30,7 @@ def own_config(
         "dry_run_wallet": wallet,
         "api_server": {"enabled": False},
         "telegram": {"enabled": False},
+        "adaptive": dict(RULES),
         "internals": {"process_throttle_secs": throttle_seconds},
         "exchange": {
             "pair_whitelist": list(pairs),

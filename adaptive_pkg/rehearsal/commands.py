@@ -14,6 +14,7 @@ from adaptive_pkg.market.timeframes import timeframe_hours
 from adaptive_pkg.rehearsal.market import BEGIN, PAIRS, TIMEFRAME, write_market
 from adaptive_pkg.rehearsal.model_life import run_model_life
 from adaptive_pkg.rehearsal.parity import run_parity
+from adaptive_pkg.rehearsal.real_spread import run_real_spread
 from adaptive_pkg.simulator.candles import CandleStore
 
 CANDLES = 520
@@ -27,6 +28,7 @@ def rehearse_parity(
     *,
     start: datetime | None = None,
     live: Sequence[bool] = (False, True),
+    real_spread: bool = False,
     workdir: Path | None = None,
     json_path: Path | None = None,
 ) -> int:
@@ -36,23 +38,27 @@ def rehearse_parity(
         datadir: folder of candles; None: a synthetic market.
         start: None: so that the last candle on file is the span's last.
         live: which of the two to run.
+        real_spread: with the venue's order book and the market gate, which no backtest has; the table tells
+            what differs then.
         workdir: where logs and databases are left; None: nowhere.
 
     Returns:
-        0 where parity holds in all of them, else 1.
+        0 where parity holds in all of them, else 1; with a real spread 0, for none is to be expected.
 
     Raises:
         RehearsalError, DataError: it cannot be run.
     """
     with _folder(workdir) as folder:
         source, start = _span(folder, datadir, start, candles, pairs, timeframe)
+        play = run_real_spread if real_spread else run_parity
         reports = []
         for keys in live:
             where = folder / ("live" if keys else "dry")
-            reports.append(run_parity(where, source, start, candles, pairs, timeframe, live=keys))
+            reports.append(play(where, source, start, candles, pairs, timeframe, live=keys))
             print(reports[-1].table(), flush=True)
-        _write(json_path, {"parity": [report.to_dict() for report in reports]})
-    return int(not all(report.holds for report in reports))
+        name = "real_spread" if real_spread else "parity"
+        _write(json_path, {name: [report.to_dict() for report in reports]})
+    return int(not real_spread and not all(report.holds for report in reports))
 
 
 def rehearse_model(

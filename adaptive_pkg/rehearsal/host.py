@@ -22,6 +22,7 @@ from typing import Any
 
 from adaptive_pkg.rehearsal.fast_time import mend_waits
 from adaptive_pkg.rehearsal.leap_time import leap_clock_ms, on_leap_time
+from adaptive_pkg.rehearsal.mortal import mortal
 from adaptive_pkg.simulator.candles import CandleStore
 from adaptive_pkg.simulator.faults import read_faults
 from adaptive_pkg.simulator.limits import LimitPlan
@@ -74,7 +75,7 @@ class Host:
     def start_bot(self, argv: list[str], output: str, cwd: str) -> dict[str, Any]:
         with Path(output).open("ab") as file:
             self._bot = subprocess.Popen(
-                argv,
+                mortal(argv, os.getpid()),
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

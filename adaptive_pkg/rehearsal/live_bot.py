@@ -3,9 +3,7 @@
 with Rehearsal(folder, datadir, start, pairs=(…), timeframe="5m") as run:
     bot = run.start_bot()
     run.wait_until(lambda: run.trades())
-    bot.kill()                        # as a power cut would
-    bot = run.start_bot()
-    run.wait_until(start + timedelta(days=1))
+    bot.kill()                        # as a power cut would; then run.start_bot() again
     bot.stop()
     run.venue_report()["violations"], run.trades(), run.log_counts()
 """
@@ -27,6 +25,7 @@ from typing import Any, Self
 from adaptive_pkg.rehearsal.bot_config import own_config, write_configs
 from adaptive_pkg.rehearsal.fast_time import FastTime, RehearsalError
 from adaptive_pkg.rehearsal.leap_time import LeapTime
+from adaptive_pkg.rehearsal.mortal import mortal
 from adaptive_pkg.rehearsal.records import (
     BotTrade,
     Footprint,
@@ -160,7 +159,7 @@ class Rehearsal:
             "as_backtested": as_backtested,
         }
         self._host: subprocess.Popen[str] | None = None
-        self.url = ""
+        self.url, self.venue_pid = "", 0
 
     # --- the venue and its clock -------------------------------------------------------------------------
 
@@ -168,7 +167,9 @@ class Rehearsal:
         self.folder.mkdir(parents=True, exist_ok=True)
         if isinstance(self.time, LeapTime):
             self.time.begin()
-        command = self.time.command([sys.executable, "-m", "adaptive_pkg.rehearsal.host"])
+        # around `faketime` as well, which waits beside the command that it starts
+        command = self.time.command(mortal([sys.executable, "-m", "adaptive_pkg.rehearsal.host"]))
+        command = mortal(command, os.getpid())
         self._host = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -179,7 +180,8 @@ class Rehearsal:
             env=self.time.environment({k: v for k, v in os.environ.items() if "PYTEST" not in k}),
         )
         self._send(self._spec)
-        self.url = self._read()["url"]
+        told = self._read()
+        self.url, self.venue_pid = told["url"], told["pid"]
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -16,8 +16,9 @@ from typing import Any
 import pandas as pd
 
 from adaptive_pkg.market.timeframes import timeframe_hours
+from adaptive_pkg.rehearsal.busy import merged
 from adaptive_pkg.rehearsal.live_bot import Rehearsal
-from adaptive_pkg.rehearsal.parity import LIVE_ONLY_OFF, QUICK, merged
+from adaptive_pkg.rehearsal.played import LIVE_ONLY_OFF, QUICK
 
 CONFIG = ("user_data/config.json",)
 IDENTIFIER = "rehearsal"
@@ -139,7 +140,7 @@ def run_model_life(
         "feature_parameters": {"include_timeframes": [timeframe]},
         "model_training_parameters": dict(SMALL if training is None else training),
     }
-    extra = merged(merged(LIVE_ONLY_OFF, {**QUICK, "freqai": freqai}), config_extra or {})
+    extra = merged(LIVE_ONLY_OFF, {**QUICK, "freqai": freqai}, dict(config_extra or {}))
     run = Rehearsal(
         folder,
         datadir,

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from adaptive_pkg.market.timeframes import timeframe_hours
-from adaptive_pkg.rehearsal.backtest_run import backtest_trades
+from adaptive_pkg.rehearsal.busy import merged
 from adaptive_pkg.rehearsal.fast_time import RehearsalError
-from adaptive_pkg.rehearsal.live_bot import CONFIGS, Rehearsal
-from adaptive_pkg.rehearsal.trade_views import TradeView, views_of_backtest, views_of_bot
+from adaptive_pkg.rehearsal.live_bot import CONFIGS
+from adaptive_pkg.rehearsal.played import LIVE_ONLY_OFF, LOOPS_PER_CANDLE, play_both
+from adaptive_pkg.rehearsal.trade_views import TradeView
 from adaptive_pkg.simulator.candles import CandleStore
 from adaptive_pkg.simulator.replay import AS_BACKTESTED
 
-# What a backtest cannot have: an order book and a connection.
-LIVE_ONLY_OFF = {"adaptive": {"components": {"market_gate": False}}}
-# A connection that sees hours pass in a leap gives up, so candles come by REST; and less is asked and logged.
-QUICK = {
-    "exchange": {"enable_ws": False, "markets_refresh_interval": 1440},
-    "internals": {"heartbeat_interval": 0},
-}
-LOOPS_PER_CANDLE = 30
 # Parts of a candle's time in which the price runs from one extreme to the other: see AS_BACKTESTED.
 SHORTEST_LEG = AS_BACKTESTED.path.second[0] - AS_BACKTESTED.path.first[1]
 
@@ -141,69 +132,39 @@ def run_parity(
     Raises:
         RehearsalError: one of them fails, or the bot takes longer than `real_seconds`.
     """
-    length = timedelta(hours=timeframe_hours(timeframe))
-    start, end = start.astimezone(UTC), start.astimezone(UTC) + candles * length
-    extra = merged(LIVE_ONLY_OFF, config_extra or {})
-    config = tuple(config)
-    began = time.monotonic()
-    with Rehearsal(
+    played = play_both(
         folder,
         datadir,
         start,
+        candles,
         pairs,
         timeframe,
-        throttle_seconds=round(length.total_seconds() / LOOPS_PER_CANDLE),
-        longest_leap=length.total_seconds(),
-        pause=0.001,
         live=live,
         config=config,
-        config_extra=merged(QUICK, extra),
-        limits={},
+        config_extra=merged(LIVE_ONLY_OFF, dict(config_extra or {})),
         as_backtested=as_backtested,
         project=project,
-    ) as run:
-        bot = run.start_bot()
-        run.wait_until(end + length / 2, real_seconds, poll_seconds=0.2)  # not while it loads candles
-        bot.stop()
-        took = time.monotonic() - began
-        trades, violations = run.trades(), run.venue_report()["violations"]
-        first, last = start - length, end - length
-        analysed = {(pair, opened) for pair, opened, _ in run.analysed() if first <= opened < last}
-        errors = sum(line.at < end for line in run.log("ERROR", "CRITICAL"))  # not those of being stopped
-        wallet = run.balances["USDT"]
-    rows = backtest_trades(
-        run.folder,
-        datadir,
-        start,
-        end,
-        pairs,
-        timeframe,
-        length,
-        config=config,
-        config_extra=extra,
-        wallet=wallet,
-        project=project,
+        real_seconds=real_seconds,
     )
-    ours, theirs = views_of_bot(trades, length, end), views_of_backtest(rows, length, end)
-    steps = loop_steps(CandleStore(Path(datadir)), pairs, timeframe, start, end)
-    differences, *worst = compare(ours, theirs, steps, tolerance or Tolerance())
+    steps = loop_steps(CandleStore(Path(datadir)), pairs, timeframe, played.start, played.end)
+    differences, *worst = compare(played.live, played.backtest, steps, tolerance or Tolerance())
     return ParityReport(
         ("live" if live else "dry run") + ("" if as_backtested else " with a spread"),
         timeframe,
         tuple(pairs),
-        start,
+        played.start,
         candles,
         candles * len(pairs),
-        len(analysed),
-        len(ours),
-        len(theirs),
-        sum(view.closed is None for view in ours),
-        sum(len(view.orders) for view in ours),
+        played.analysed,
+        len(played.live),
+        len(played.backtest),
+        sum(view.closed is None for view in played.live),
+        sum(len(view.orders) for view in played.live),
         tuple(differences),
         *worst,
-        sum(violations.values()),
-        errors,
-        took,
+        played.violations,
+        played.errors,
+        played.real_seconds,
     )
 
 
@@ -267,13 +228,3 @@ def _words(view: TradeView | None) -> str:
 
 def _orders(view: TradeView) -> str:
     return ", ".join(f"{order.side} {order.candle:%d %H:%M} {order.tag}" for order in view.orders)
-
-
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid on `base`, key by key as freqtrade merges."""
-    merged = dict(base)
-    for key, value in over.items():
-        inner = merged.get(key)
-        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
-        merged[key] = merged(inner, value) if both else value
-    return merged

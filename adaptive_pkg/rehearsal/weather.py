@@ -37,6 +37,8 @@ SPELLS: tuple[Spell, ...] = (
     Spell(Fault(FaultKind.STATUS, _ALL, chance=0.5, status=502), (1, 6), 8),
     Spell(Fault(FaultKind.STATUS, "POST /api/v3/order", chance=0.5, status=504, after=True), (5, 20), 8),
     Spell(Fault(FaultKind.TOO_MANY, _MARKET, chance=0.03, seconds=1.0), (1, 4), 8),
+    Spell(Fault(FaultKind.TOO_MANY, _MARKET, chance=0.2, seconds=30.0), (1, 4), 8),
+    Spell(Fault(FaultKind.BAN, _MARKET, chance=0.3, seconds=60.0), (1, 2), 4),
     Spell(Fault(FaultKind.CLOCK_SKEW, seconds=3.0), (5, 20), 6),
     Spell(Fault(FaultKind.CLOCK_SKEW, seconds=-4.0), (5, 20), 6),
     Spell(Fault(FaultKind.RESTART, end=1.0), (0.3, 2), 8),
@@ -44,13 +46,6 @@ SPELLS: tuple[Spell, ...] = (
     Spell(Fault(FaultKind.REORDER, "ws *", chance=0.2), (5, 30), 12),
     Spell(Fault(FaultKind.DROP, "ws *", chance=0.2), (5, 30), 12),
     Spell(Fault(FaultKind.SHUTDOWN, seconds=5.0), (1, 3), 6),
-)
-
-# Long refusals. freqtrade asks again after 1, 2, 5, 10 and 17 s whatever Retry-After says, for every pair; a
-# venue that lengthens the ban of one who goes on asking never lets it back in. Apart, to be seen apart.
-REFUSALS: tuple[Spell, ...] = (
-    Spell(Fault(FaultKind.TOO_MANY, _MARKET, chance=0.1, seconds=30.0), (1, 4), 8),
-    Spell(Fault(FaultKind.BAN, _MARKET, chance=0.05, seconds=60.0), (1, 2), 3),
 )
 
 

@@ -23,7 +23,7 @@ def judged_pairs(
     timerange: str | None = None,
 ) -> list[JudgedPair]:
     """Find the candidate entries of every pair. Raises DataError."""
-    start, stop = _bounds(timerange)
+    start, stop = timerange_bounds(timerange)
     judged = []
     files = find_candle_files(datadir, pairs, timeframe)
     for pair, source in track(list(files.items()), "judging candles", console=console, transient=True):
@@ -41,7 +41,7 @@ def judged_pairs(
     return judged
 
 
-def _bounds(timerange: str | None) -> tuple[np.datetime64, np.datetime64]:
+def timerange_bounds(timerange: str | None) -> tuple[np.datetime64, np.datetime64]:
     """First and last moment of a timerange such as 20220101-20231231, open where it is open."""
     from freqtrade.configuration import TimeRange
     from freqtrade.exceptions import ConfigurationError

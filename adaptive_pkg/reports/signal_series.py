@@ -32,7 +32,7 @@ from adaptive_pkg.policy.library import (
     read_rules,
 )
 from adaptive_pkg.policy.library.filters import BREADTH_COLUMN, FUNDING_COLUMN
-from adaptive_pkg.reports.judged_pairs import _bounds
+from adaptive_pkg.reports.judged_pairs import timerange_bounds
 from adaptive_pkg.reports.regimes import find_candle_files, read_candles
 from adaptive_pkg.settings import AdaptiveSettings
 from adaptive_pkg.settings.library import LibrarySettings
@@ -91,7 +91,7 @@ def read_signals(
     Raises:
         DataError: no candles, unusable ones, or too few.
     """
-    start, stop = _bounds(timerange)
+    start, stop = timerange_bounds(timerange)
     files = find_candle_files(datadir, pairs, timeframe)
     basket = _basket(datadir, timeframe)
     parts: list[_PairFrame] = []

@@ -107,6 +107,7 @@ class Front:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self._requests[request.path] += 1
+        came_ms = self._clock()
         upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
         where = "ws connect" if upgrade else f"{request.method} {request.path}"
         body = "" if upgrade else await request.text()
@@ -124,13 +125,14 @@ class Front:
         if refusal := self._refusal(request.path, before, now_ms):
             return _response(refusal)
         if upgrade:
-            return await self._serve_socket(request, now_ms)
+            return await self._serve_socket(request, now_ms, came_ms)
         ask = Ask(
             request.method,
             request.path,
             request.rel_url.raw_query_string,
             body,
             request.headers.get("X-MBX-APIKEY"),
+            came_ms,
         )
         self._witness(where)
         reply = self._service.answer(ask, now_ms, self._chaos.skew_ms(now_ms))
@@ -176,7 +178,7 @@ class Front:
 
     # --- streams ----------------------------------------------------------------------------------------
 
-    async def _serve_socket(self, request: web.Request, now_ms: int) -> web.StreamResponse:
+    async def _serve_socket(self, request: web.Request, now_ms: int, came_ms: int) -> web.StreamResponse:
         path = request.path.removeprefix(PERPETUAL_STREAMS)
         perpetual = path != request.path
         limits = self._service.perpetual_limits if perpetual else self._service.limits
@@ -187,7 +189,7 @@ class Front:
             return _response(Reply({"code": -5000, "msg": f"Path {request.path} is invalid"}, 404))
         try:
             if limits:
-                limits.connect(now_ms)
+                limits.connect(now_ms, came_ms)
         except LimitedError as error:
             return _response(_limited(error))
         socket = web.WebSocketResponse(autoping=False, autoclose=True, compress=False, timeout=0.5)

@@ -23,7 +23,8 @@ LONGEST_BAN_MS = 3 * 24 * 3_600_000
 class LimitPlan:
     """The venue's limits and its patience.
 
-    `strikes`: requests before a Retry-After is over that bring a ban.
+    `strikes`: requests before a Retry-After is over that bring a ban. `under_way_ms`: a request that comes so
+    soon after the refusal was answered was under way when its sender heard of it: refused and counted apart.
     """
 
     weight_per_minute: int = 6000
@@ -32,6 +33,7 @@ class LimitPlan:
     raw_per_5min: int = 300_000
     connects_per_5min: int = 300
     strikes: int = 10
+    under_way_ms: int = 0
     first_ban_seconds: int = 120
     ban_growth: int = 3
 
@@ -81,7 +83,7 @@ class Limits:
 
     Attributes:
         violations: refused requests by what they exceeded: "weight", "raw", "orders", "connects", "early"
-            (before a Retry-After was over) and "banned" (during a ban).
+            (before a Retry-After was over), "banned" (during a ban), "under way" (either; see `LimitPlan`).
         bans: how many there were.
     """
 
@@ -95,10 +97,15 @@ class Limits:
         self._orders: dict[str, dict[str, _Window]] = {}  # account → windows
         self._quiet_until_ms = self._banned_until_ms = 0
         self._strikes = 0
+        self._told_ms = -(10**15)  # when a refusal that is not over was last answered
 
-    def take(self, now_ms: int, weight: int) -> None:
-        """Count one request. Raises LimitedError where it is refused."""
-        self._refuse_while_closed(now_ms)
+    def take(self, now_ms: int, weight: int, came_ms: int | None = None) -> None:
+        """Count one request. Raises LimitedError where it is refused.
+
+        Args:
+            came_ms: when it arrived, if it was kept waiting since.
+        """
+        self._refuse_while_closed(now_ms, came_ms)
         within_raw = self._raw.add(now_ms, 1)
         if not self._weight.add(now_ms, weight):
             self.refuse(now_ms, self._weight.seconds_left(now_ms), "weight")
@@ -120,9 +127,9 @@ class Limits:
                 )
                 raise LimitedError(text, 429, seconds, code=-1015)
 
-    def connect(self, now_ms: int) -> None:
-        """Count one WebSocket handshake, which weighs 2. Raises LimitedError where it is refused."""
-        self._refuse_while_closed(now_ms)
+    def connect(self, now_ms: int, came_ms: int | None = None) -> None:
+        """Count one WebSocket handshake, which weighs 2. As `take`."""
+        self._refuse_while_closed(now_ms, came_ms)
         within_connects = self._connects.add(now_ms, 1)
         if not self._weight.add(now_ms, 2):
             self.refuse(now_ms, self._weight.seconds_left(now_ms), "weight")
@@ -134,6 +141,7 @@ class Limits:
         if reason is not None:
             self.violations[reason] += 1
         self._quiet_until_ms = max(self._quiet_until_ms, now_ms + seconds * 1000)
+        self._told_ms = now_ms
         self._raise_too_many(seconds)
 
     def ban(self, now_ms: int, seconds: int | None = None) -> None:
@@ -143,6 +151,7 @@ class Limits:
         self.bans += 1
         self._strikes = 0
         self._banned_until_ms = now_ms + min(seconds * 1000, LONGEST_BAN_MS)
+        self._told_ms = now_ms
         self._raise_banned(now_ms)
 
     def headers(self, now_ms: int, orders_of: str | None = None) -> dict[str, str]:
@@ -164,15 +173,19 @@ class Limits:
             }
         return self._orders[account]
 
-    def _refuse_while_closed(self, now_ms: int) -> None:
+    def _refuse_while_closed(self, now_ms: int, came_ms: int | None) -> None:
         banned = now_ms < self._banned_until_ms
         if not banned and now_ms >= self._quiet_until_ms:
             self._strikes = 0
             return
-        self.violations["banned" if banned else "early"] += 1
-        self._strikes += 1
-        if self._strikes >= self.plan.strikes:
-            self.ban(now_ms)
+        came_ms = now_ms if came_ms is None else came_ms
+        if came_ms < self._told_ms + self.plan.under_way_ms:
+            self.violations["under way"] += 1
+        else:
+            self.violations["banned" if banned else "early"] += 1
+            self._strikes += 1
+            if self._strikes >= self.plan.strikes:
+                self.ban(now_ms)
         if banned:
             self._raise_banned(now_ms)
         self._raise_too_many(-(-(self._quiet_until_ms - now_ms) // 1000))

@@ -64,13 +64,14 @@ class Accounts:
 
 @dataclass(frozen=True)
 class Ask:
-    """One request as it came."""
+    """One request as it came. `came_ms`: when, if it was kept waiting since."""
 
     method: str
     path: str
     query_string: str = ""
     body: str = ""
     api_key: str | None = None
+    came_ms: int | None = None
 
     @property
     def query(self) -> dict[str, str]:
@@ -167,7 +168,7 @@ class Service:
         weight = weight_of(ask.method, ask.path, ask.query)
         try:
             if limits:
-                limits.take(now_ms, weight)
+                limits.take(now_ms, weight, ask.came_ms)
             body, status, headers = self._body(ask, now_ms, skew_ms), 200, {}
             if limits and is_free_if_done(ask.method, ask.path):
                 limits.give_back(now_ms, weight)

@@ -42,10 +42,7 @@ def test_an_order_the_bot_had_heard_of_is_never_lost(report):
             assert (crash.unknown, crash.missing, crash.balance_gap) == (0, 0, ()), report.table()
 
 
-def test_an_order_it_had_not_heard_of_is_said_and_not_sent_again(report, project_root):
-    strategy = (project_root / "user_data/strategies/AdaptiveGRU.py").read_text()
-    if "orphans" not in strategy:
-        pytest.skip("AdaptiveGRU does not ask the exchange for orders that freqtrade lost (adapter.orphans)")
+def test_an_order_it_had_not_heard_of_is_said_and_not_sent_again(report):
     assert report.unknown > 0, report.table()
     assert (report.unsaid, report.doubled) == (0, 0), report.table()
 

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from adaptive_pkg.rehearsal.busy import merged
 from adaptive_pkg.rehearsal.fast_time import RehearsalError
 from adaptive_pkg.rehearsal.live_bot import Rehearsal
 from adaptive_pkg.rehearsal.market import BEGIN, PAIRS
-from adaptive_pkg.rehearsal.parity import LIVE_ONLY_OFF, QUICK, merged
+from adaptive_pkg.rehearsal.played import LIVE_ONLY_OFF, QUICK
 
 pytestmark = pytest.mark.timeout(600)  # a busy machine; nothing here depends on its speed
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from adaptive_pkg.rehearsal.weather import REFUSALS, SPELLS, fault_row, hurried, storm
+from adaptive_pkg.rehearsal.weather import SPELLS, fault_row, hurried, storm
 from adaptive_pkg.simulator.faults import FaultKind, FaultPlan, read_faults
 
 
 def test_every_kind_of_fault_has_its_spells():
-    assert {spell.fault.kind for spell in (*SPELLS, *REFUSALS)} == set(FaultKind)
+    assert {spell.fault.kind for spell in SPELLS} == set(FaultKind)
 
 
 @pytest.mark.parametrize("hours", [2, 24])

@@ -115,3 +115,13 @@ def test_our_own_reader_understands_the_rules():
 def test_weights_are_the_documented_ones(request_line, query, weight):
     method, name = request_line.split()
     assert weight_of(method, f"/api/v3/{name}", query) == weight
+
+
+def test_a_request_that_was_under_way_when_its_sender_was_refused_is_counted_apart_and_no_strike():
+    limits = Limits(LimitPlan(weight_per_minute=10, strikes=1, under_way_ms=200))
+    assert status(limits.take, T0, 11)[0] == 429
+    assert status(limits.take, T0 + 199, 1)[0] == 429
+    assert status(limits.take, T0 + 5_000, 1, T0 - 50)[0] == 429  # it came before, and was kept waiting
+    assert limits.violations == {"weight": 1, "under way": 2} and limits.bans == 0
+    assert status(limits.take, T0 + 200, 1)[0] == 418
+    assert limits.violations["early"] == 1

@@ -29,7 +29,7 @@ from adaptive_pkg.settings import load_settings
 # trials proposed before any of them is judged; fixed, so that the number of processes changes no result
 BATCH = 4
 RANDOM_TRIALS = 8  # before TPE (Bergstra et al. 2011) proposes
-LEAST_TRADES_A_YEAR = 50  # settings that hardly trade are judged by luck
+LEAST_TRADES_A_YEAR = 20  # settings that hardly trade are judged by luck
 _FORECAST_ONLY = ("forecast_agree", "forecast_disagree")
 
 
