@@ -22,6 +22,7 @@ from adaptive_pkg.settings import AdaptiveSettings
 
 TRIED_WEIGHT = 0.2  # of the confidence, in "what it would have changed"
 _BINS = 5
+_LEAST_JUDGED = 50
 
 
 @dataclass(frozen=True)
@@ -106,13 +107,14 @@ def judge_learning(
         labelled: rows in order of time; `sample` holds their numbers, `learned` what was forecast of them.
 
     Raises:
-        DataError: nothing was judged out of sample.
+        DataError: next to nothing was judged out of sample.
     """
     known = sample.known_ms <= sample.ended_ms
     rows = known & (learned.forecasts.chapter >= 0)
-    if not rows.any():
+    if rows.sum() < _LEAST_JUDGED:
         raise DataError(
-            f"{len(sample)} candidates and {len(learned.chapters)} trainings: none is judged out of sample; "
+            f"{len(sample)} candidates and {len(learned.chapters)} trainings: {rows.sum()} are judged out of "
+            f"sample, at least {_LEAST_JUDGED} are needed; "
             "give more candles or pairs, or lower journal.learning.least_candidates"
         )
     days = block_days((sample.known_ms - sample.closed_ms)[rows])

@@ -107,5 +107,5 @@ def test_a_rank_correlation_is_spearmans():
 def test_too_short_a_history_is_said():
     rows, sample = market(1.0, n=150)
     learned = learn(sample, FEW, int(sample.ended_ms.max()))
-    with pytest.raises(DataError, match="none is judged out of sample"):
+    with pytest.raises(DataError, match="0 are judged out of sample"):
         judge_learning(rows, sample, learned, SETTINGS, "1h")

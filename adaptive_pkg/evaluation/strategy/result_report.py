@@ -26,7 +26,7 @@ from adaptive_pkg.evaluation.strategy.forecast_outcome import judge_forecast
 from adaptive_pkg.evaluation.strategy.luck import ACCEPTED, Luck, judge_luck
 from adaptive_pkg.evaluation.strategy.page import write_page
 from adaptive_pkg.evaluation.strategy.panel import make_panel
-from adaptive_pkg.evaluation.strategy.performance import episodes
+from adaptive_pkg.evaluation.strategy.performance import LEAST_DAYS, episodes
 from adaptive_pkg.evaluation.strategy.report_data import plain, read_report_data, write_report_data
 from adaptive_pkg.evaluation.strategy.result_file import ResultFile, is_result, read_result
 from adaptive_pkg.evaluation.strategy.tables import show
@@ -103,6 +103,11 @@ def result_data(
     notes = list(result.notes)
     candles = _candles(result, datadir) if datadir else {}
     accounts = {result.strategy: result.returns} | _others(result, datadir, notes)
+    if len(result.returns) < LEAST_DAYS:
+        raise DataError(
+            f"{result.path.name}: {len(result.returns)} days of {result.strategy}; intervals need at least "
+            f"{LEAST_DAYS}, so backtest a longer --timerange"
+        )
     draws = draw_days(pd.DataFrame(accounts).to_numpy())
     figures = {name: figures_of(series, draws) for name, series in accounts.items()}
     beside = {
