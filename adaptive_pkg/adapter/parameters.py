@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from adaptive_pkg.enums import Approach
+from adaptive_pkg.errors import SettingsError
 from adaptive_pkg.settings import AdaptiveSettings
 
 # by space, then by section of the settings: attributes of the strategy
@@ -50,15 +51,38 @@ def parameters() -> Iterator[tuple[str, str, str]]:
 def lay_under(strategy: HyperStrategy, settings: AdaptiveSettings) -> None:
     """Let the settings replace the parameters' defaults, and their approach the ranges of some.
 
-    What a hyperopt result names is left alone.
+    What a hyperopt result names is laid over both, as freqtrade will do after `bot_start`.
+
+    Raises:
+        SettingsError: that result was made under another approach.
     """
     for name, (low, high) in _RANGES[settings.approach].items():
         parameter = getattr(strategy, name)
         parameter.low, parameter.high = low, high
+        found = strategy._ft_params_from_file.get("risk", {}).get(name)
+        if found is not None and not low <= found <= high:
+            raise SettingsError(
+                f"{name}: {found} in the hyperopt result beside the strategy is outside {low} to {high}, "
+                f"where approach {settings.approach} looks; set adaptive.approach to the one it was made "
+                "under, or move the file away"
+            )
+    strategy.target_scale.optimize = settings.takes_profit  # else hyperopt would search what does nothing
     for space, section, name in parameters():
-        if name not in strategy._ft_params_from_file.get(space, {}):
-            # not `value`: its setter rounds to the grid that hyperopt searches
-            getattr(strategy, name)._value = getattr(getattr(settings, section), name)
+        named = strategy._ft_params_from_file.get(space, {})
+        # not `value`: its setter rounds to the grid that hyperopt searches
+        getattr(strategy, name)._value = named.get(name, getattr(getattr(settings, section), name))
+
+
+def within_stoploss(settings: AdaptiveSettings, stoploss: float) -> AdaptiveSettings:
+    """Settings whose stops lie within freqtrade's `stoploss`, read as a move of the price.
+
+    Raises:
+        SettingsError: nearer than `stops.min_fraction`.
+    """
+    farthest = abs(stoploss)
+    if farthest >= settings.stops.max_fraction:
+        return settings
+    return settings.replaced({"stops.max_fraction": farthest})
 
 
 def present_values(strategy: HyperStrategy) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from adaptive_pkg.adapter.open_trade import OpenTrade, last_entry, stop_distance, trade_key
-from adaptive_pkg.enums import Regime, RegimeChange
+from adaptive_pkg.enums import Approach, Regime, RegimeChange
 from adaptive_pkg.market.closed_candles import ClosedCandles
-from adaptive_pkg.policy.decision import regime_of_tag
+from adaptive_pkg.market.trend_state import TREND_STATE_COLUMNS
+from adaptive_pkg.policy.decision import holds_trend, regime_of_tag
+from adaptive_pkg.policy.signals import MAJORITY
 from adaptive_pkg.risk.planner import EntryPlanner
 from adaptive_pkg.risk.regime_change import RegimeReaction, react
 from adaptive_pkg.risk.stop_book import StopBook
@@ -91,6 +93,19 @@ class StopDesk:
         plan, state = self.plan(trade), self.stop(trade, now)
         held = replace(state, stop=trade.stop_loss)
         return is_passed(plan, state, rate) and not (watched and is_passed(plan, held, rate))
+
+    def trend_ended(self, trade: OpenTrade, now: datetime) -> bool:
+        """Whether a trade that holds a trend has lost it at the last close. Others keep stop and target.
+
+        Raises:
+            DataError: the pair has no candles yet.
+        """
+        if self._settings.approach is not Approach.HOLD_TREND or not holds_trend(trade.enter_tag):
+            return False
+        candles = self.candles.get(trade.pair)
+        at = candles.last_closed(now)
+        up, down = TREND_STATE_COLUMNS
+        return at >= 0 and candles.column(down if trade.is_short else up)[at] < MAJORITY
 
     def reaction(self, trade: OpenTrade, now: datetime) -> RegimeReaction:
         """What the pair's present regime means for the trade."""

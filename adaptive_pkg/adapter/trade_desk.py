@@ -9,10 +9,11 @@ from typing import Any
 
 from adaptive_pkg.adapter.open_trade import OpenTrade, ladder_state, ordered_since, trade_key
 from adaptive_pkg.adapter.stop_desk import StopDesk
-from adaptive_pkg.enums import Regime
+from adaptive_pkg.enums import Approach, Regime
 from adaptive_pkg.errors import RiskError
 from adaptive_pkg.market.closed_candles import ClosedCandles
 from adaptive_pkg.market.correlation import PairCorrelations
+from adaptive_pkg.market.trend_state import TREND_STATE_COLUMNS
 from adaptive_pkg.policy.decision import regime_of_tag
 from adaptive_pkg.policy.explanation import EntryExplanation, explain_entry
 from adaptive_pkg.risk.ladder import (
@@ -23,12 +24,19 @@ from adaptive_pkg.risk.ladder import (
     plan_ladder,
     rebase,
 )
-from adaptive_pkg.risk.planner import EntryPlanner, EntrySize
+from adaptive_pkg.risk.planner import CANDLE_COLUMNS, EntryPlanner, EntrySize
 from adaptive_pkg.risk.portfolio import Admission, EntryRequest, Holding, LastExit, admit, open_risk
 from adaptive_pkg.risk.stop_plan import PLAN_KEY, StopPlan
 from adaptive_pkg.risk.stops import is_passed
+from adaptive_pkg.settings import AdaptiveSettings
 
 FILLED_KEY = "adaptive filled"  # in a trade's custom data; no "_" or "%": see risk.stop_plan
+
+
+def candle_columns(settings: AdaptiveSettings) -> tuple[str, ...]:
+    """What is read of a pair's candles while its trades are open."""
+    held = TREND_STATE_COLUMNS if settings.approach is Approach.HOLD_TREND else ()
+    return (*CANDLE_COLUMNS, *held)
 
 
 class TradeDesk(StopDesk):

@@ -9,12 +9,13 @@ from typing import Any
 
 from adaptive_pkg.doctor.facts import Facts, database_file, database_url
 from adaptive_pkg.doctor.findings import Finding, block, error, has_freqai, is_live, note, warning
+from adaptive_pkg.enums import Approach
 from adaptive_pkg.errors import SettingsError
 from adaptive_pkg.market.higher_trend import HIGHER_TIMEFRAMES
 from adaptive_pkg.market.timeframes import timeframe_hours
-from adaptive_pkg.settings import load_settings
+from adaptive_pkg.settings import APPROACHES, load_settings
 
-STRATEGY_STOPLOSS = -0.20  # AdaptiveGRU's outer limit, where the config names none
+STRATEGY_STOPLOSS = -0.20  # AdaptiveGRU's, where the config names none
 STRATEGY_TIMEFRAME = "1h"
 NO_STOP = -0.99  # freqtrade's users write this for "no stop"
 MAX_EXPOSURE = 1.5  # equities that all positions together may cost before portfolio limits are missed
@@ -184,6 +185,23 @@ def timeframe(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
         return
     if too_long:
         yield error("timeframe", own, f"longer than the {longest} trend it has to hold", remedy)
+    elif own != STRATEGY_TIMEFRAME and _holds_default_channels(config):
+        days = max(APPROACHES[Approach.HOLD_TREND]["indicators"]["trend_lookbacks"]) / 24
+        yield warning(
+            "timeframe",
+            own,
+            f"approach hold_trend counts its channels in candles: {days:g} days on {STRATEGY_TIMEFRAME} only",
+            "set adaptive.indicators.trend_lookbacks for it, and measure",
+        )
+
+
+def _holds_default_channels(config: Mapping[str, Any]) -> bool:
+    try:
+        found = load_settings(config)
+    except SettingsError:
+        return False
+    usual = tuple(APPROACHES[Approach.HOLD_TREND]["indicators"]["trend_lookbacks"])
+    return found.approach is Approach.HOLD_TREND and found.indicators.trend_lookbacks == usual
 
 
 def pairs(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:

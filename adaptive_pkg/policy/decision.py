@@ -156,6 +156,11 @@ def regime_of_tag(tag: str | None) -> Regime | None:
     return Regime(name) if name in set(Regime) else None
 
 
+def holds_trend(tag: str | None) -> bool:
+    """Whether an entry was made to hold a trend: it then leaves at the trend's end."""
+    return (tag or "").endswith(f"{TAG_SEPARATOR}{Rule.TREND}")
+
+
 def _by_regime(presets: Mapping[Regime, Preset], name: str) -> np.ndarray:
     return np.array([getattr(presets[regime], name) for regime in Regime], dtype=float)
 

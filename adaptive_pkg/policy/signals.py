@@ -39,6 +39,7 @@ SIGNAL_COLUMNS = (
     "donchian_high", "donchian_low", "bb_upper", "bb_middle", "bb_lower", "rsi",
 )  # fmt: skip
 MAJORITY = 0.5  # of the channels: a trend, and its end
+TREND_TURNED = "trend_turned"  # an exit's reason
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,19 @@ def exit_signals(frame: pd.DataFrame, approach: Approach = Approach.BY_REGIME) -
     exit_long = below & _previous(above)
     exit_short = above & _previous(below)
     return exit_long, exit_short
+
+
+def exit_columns(frame: pd.DataFrame, approach: Approach) -> dict[str, object]:
+    """The exit columns freqtrade reads, each (n,) or one value: for every trade of the pair alike.
+
+    Empty for HOLD_TREND: there a trade leaves by the rule it was entered by (`StopDesk.trend_ended`), and one
+    that was forced, or opened under the other approach, keeps to its stop and target.
+    """
+    if approach is Approach.HOLD_TREND:
+        return {"exit_long": 0, "exit_short": 0}
+    exit_long, exit_short = exit_signals(frame)
+    tag = np.where(exit_long | exit_short, TREND_TURNED, None)
+    return {"exit_long": exit_long.astype(np.int8), "exit_short": exit_short.astype(np.int8), "exit_tag": tag}
 
 
 def _trades(preset: Preset, rule: Rule) -> bool:

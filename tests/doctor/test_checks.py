@@ -7,8 +7,11 @@ import pytest
 from adaptive_pkg.doctor.checks import CHECKS, examine, refuse_unsafe_start
 from adaptive_pkg.doctor.facts import ClockReading, Facts, TradeDatabase
 from adaptive_pkg.doctor.findings import HIDDEN, Severity
+from adaptive_pkg.doctor.trading import timeframe
 from adaptive_pkg.errors import SettingsError
 from adaptive_pkg.settings.safety import PUBLIC_JWT_KEY
+
+BY_REGIME = {"adaptive.approach": "by_regime"}
 
 ERROR, WARNING, NOTE = Severity
 FUTURES = {"trading_mode": "futures", "margin_mode": "isolated", "liquidation_buffer": 0.05}
@@ -134,8 +137,8 @@ SILENT = [
     {"initial_state": "paused"},
     FUTURES,
     {"margin_mode": "cross"},  # spot: nobody reads it
-    {"timeframe": "4h", "freqai.feature_parameters.include_timeframes": ["4h"]},
-    {"timeframe": "5m", "freqai.feature_parameters.include_timeframes": ["5m", "1h"]},
+    {"timeframe": "4h", "freqai.feature_parameters.include_timeframes": ["4h"], **BY_REGIME},
+    {"timeframe": "5m", "freqai.feature_parameters.include_timeframes": ["5m", "1h"], **BY_REGIME},
     {"exchange.pair_whitelist": [], "pairlists": [{"method": "VolumePairList"}]},
     {"exchange.pair_whitelist": [".*/USDT", ".*/EUR"]},
     FORECAST_OFF | {"freqai.conv_width": 1, "freqai.live_retrain_hours": 0},
@@ -325,3 +328,17 @@ def test_every_secret_can_be_kept_from_being_repeated(live):
     values = secret_values(live(SECRETS))
     assert {f"leak-{number}" for number in (0, 1, 7, 9)} <= set(values)
     assert all("[" not in value for value in values)
+
+
+@pytest.mark.parametrize(
+    ("config", "warned"),
+    [
+        ({"timeframe": "5m"}, True),
+        ({"timeframe": "1h"}, False),
+        ({"timeframe": "5m", "adaptive": {"approach": "by_regime"}}, False),
+        ({"timeframe": "4h", "adaptive": {"indicators": {"trend_lookbacks": [60, 120]}}}, False),
+    ],
+)
+def test_channels_counted_in_candles_are_noticed_on_another_timeframe(config, warned):
+    found = [finding for finding in timeframe(config, Facts()) if "channels" in finding.problem]
+    assert bool(found) == warned

@@ -71,6 +71,25 @@ def test_it_leaves_by_the_end_of_the_trend_or_by_its_stop_and_by_nothing_else(he
     assert "trend_turned" in reasons and reasons & {"trailing_stop_loss", "stop_loss"}
 
 
+def test_a_trade_that_another_rule_or_a_person_opened_keeps_its_stop_and_ignores_the_trend(
+    make_config, run_backtest, real_datadir
+):
+    def prepare(strategy):
+        entries = strategy.populate_entry_trend
+        strategy.populate_entry_trend = lambda frame, metadata: entries(frame, metadata).assign(
+            enter_tag="strong_trend.breakout"
+        )
+
+    config = make_config(
+        {"exchange": {"pair_whitelist": PAIRS}},
+        {"adaptive": {"approach": "hold_trend"}},
+        datadir=real_datadir,
+    )
+    config["timerange"] = "20210201-20210901"
+    reasons = [trade.exit_reason for trade in run_backtest(config, prepare).trades]
+    assert len(reasons) > 3 and "trend_turned" not in reasons
+
+
 def test_it_buys_once_and_aims_at_no_price(held):
     for trade in held().trades:
         assert trade.nr_of_successful_entries == 1

@@ -5,9 +5,11 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
+from freqtrade.exceptions import FreqtradeException
 
 from adaptive_pkg.adapter.parameters import parameters
 from adaptive_pkg.enums import Approach
+from adaptive_pkg.errors import SettingsError
 
 POLICY_AND_RISK = [(space, section, name) for space, section, name in parameters() if space != "regime"]
 
@@ -61,6 +63,29 @@ def test_every_corner_of_the_stops_is_a_valid_setting(started, approach):
             {f"stops.{name}": v for name, v in zip(names, corner, strict=True)}
         )  # raises for a corner that is none
         assert tuple(getattr(accepted.stops, name) for name in names) == corner
+
+
+@pytest.mark.parametrize(("approach", "trail_atr"), [("hold_trend", 0.96), ("by_regime", 12.0)])
+def test_a_hyperopt_result_of_the_other_approach_is_refused(make_config, load_strategy, approach, trail_atr):
+    strategy = load_strategy(make_config({"adaptive": {"approach": approach}}))
+    strategy._ft_params_from_file = {"risk": {"trail_atr": trail_atr}}
+    with pytest.raises((SettingsError, FreqtradeException), match=f"trail_atr: {trail_atr} .*{approach}"):
+        strategy.ft_bot_start()
+
+
+def test_hyperopt_does_not_search_what_does_nothing(started):
+    assert started(approach="by_regime").target_scale.optimize
+    assert not started(approach="hold_trend").target_scale.optimize
+
+
+def test_stops_lie_within_the_stoploss_of_the_config(make_config, load_strategy):
+    config = make_config({"adaptive": {"approach": "hold_trend"}})
+    strategy = load_strategy(config | {"stoploss": -0.06})
+    strategy.ft_bot_start()
+    assert strategy.planner.settings.stops.max_fraction == 0.06
+    strategy = load_strategy(config)
+    strategy.ft_bot_start()
+    assert strategy.planner.settings.stops.max_fraction == 0.10
 
 
 @pytest.mark.parametrize(

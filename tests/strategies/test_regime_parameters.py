@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from freqtrade.exceptions import OperationalException
+from freqtrade.exceptions import FreqtradeException
 
 from adaptive_pkg.errors import SettingsError
 from adaptive_pkg.settings import RegimeSettings
@@ -138,11 +138,16 @@ def test_a_hyperopt_result_leaves_stop_and_targets_to_the_trade(started, with_pa
     assert not strategy.trailing_stop
 
 
-def test_thresholds_that_contradict_each_other_are_named(started, market, analyse, with_params_file):
+def test_thresholds_that_contradict_each_other_are_named_at_the_start(started, with_params_file):
     with_params_file(adx_trend=21.0)
-    strategy = started({"adaptive": {"regime": {"adx_trend": 30.0, "adx_flat": 25.0}}})
-    with pytest.raises((SettingsError, OperationalException), match="adx_flat"):
-        analyse(strategy, market["BTC/USDT"])
+    with pytest.raises((SettingsError, FreqtradeException), match="adx_flat"):
+        started({"adaptive": {"regime": {"adx_trend": 30.0, "adx_flat": 25.0}}})
+
+
+def test_what_is_begun_at_the_start_knows_the_hyperopt_result(started, with_params_file):
+    """freqtrade lays it over the strategy only after `bot_start`; the journal is named by it."""
+    with_params_file(adx_trend=28.0)
+    assert started().planner.settings.regime.adx_trend == 28.0
 
 
 def test_two_strategies_in_one_process_do_not_share_thresholds(started):

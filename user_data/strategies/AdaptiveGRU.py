@@ -7,7 +7,6 @@ Freqtrade swallows exceptions in callbacks and falls back to trading on; the one
 import logging
 from datetime import datetime
 
-import numpy as np
 from freqtrade.enums import RunMode
 from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import Trade
@@ -17,10 +16,10 @@ from pandas import DataFrame
 
 from adaptive_pkg.adapter.forecast_columns import forecast_columns
 from adaptive_pkg.adapter.open_trade import last_exit, stop_distance
-from adaptive_pkg.adapter.parameters import lay_under, present_values
+from adaptive_pkg.adapter.parameters import lay_under, present_values, within_stoploss
 from adaptive_pkg.adapter.reads_only import reads_only
 from adaptive_pkg.adapter.services import Services
-from adaptive_pkg.adapter.trade_desk import TradeDesk
+from adaptive_pkg.adapter.trade_desk import TradeDesk, candle_columns
 from adaptive_pkg.doctor.access import secret_values
 from adaptive_pkg.doctor.checks import refuse_unsafe_start
 from adaptive_pkg.enums import RegimeChange
@@ -37,12 +36,12 @@ from adaptive_pkg.market.higher_trend import TREND_COLUMNS, trend_reading
 from adaptive_pkg.market.indicators import compute_indicators, startup_candles
 from adaptive_pkg.policy.decision import regime_of_tag
 from adaptive_pkg.policy.judgement import judge
-from adaptive_pkg.policy.signals import exit_signals
+from adaptive_pkg.policy.signals import TREND_TURNED, exit_columns
 from adaptive_pkg.reports.chart import PLOT_CONFIG, regime_bands
 from adaptive_pkg.risk.halts import halt_protections
 from adaptive_pkg.risk.history import TradeHistory
 from adaptive_pkg.risk.ladder import StepKind
-from adaptive_pkg.risk.planner import CANDLE_COLUMNS, EntryPlanner
+from adaptive_pkg.risk.planner import EntryPlanner
 from adaptive_pkg.risk.regime_change import EXIT_REASON
 from adaptive_pkg.risk.stops import StopPlan
 from adaptive_pkg.settings import load_forecast_settings, load_settings
@@ -64,7 +63,7 @@ class AdaptiveGRU(IStrategy):
         "entry": "limit", "exit": "limit", "stoploss": "market", "emergency_exit": "market",
         "force_exit": "market", "stoploss_on_exchange": False,
     }  # fmt: skip
-    stoploss = -0.20  # the outer limit; the trade's own ATR stop lies within it
+    stoploss = -0.20  # a move of the price; each trade's own ATR stop lies within it
 
     # `freqtrade hyperopt --spaces regime policy risk` moves these every epoch; only _tune reads them
     adx_trend = DecimalParameter(20, 40, default=25, decimals=1, space="regime")
@@ -104,7 +103,7 @@ class AdaptiveGRU(IStrategy):
         self.planner = EntryPlanner(self.settings)
         timeframe = config.get("timeframe", self.timeframe)
         seconds = timeframe_to_seconds(timeframe)
-        self.desk = TradeDesk(self.planner, ClosedCandles(CANDLE_COLUMNS, seconds))
+        self.desk = TradeDesk(self.planner, ClosedCandles(candle_columns(self.settings), seconds))
         self.services = Services(self.settings, self.desk, timeframe, seconds)
         self.messages = self.services.messages
         self.history = TradeHistory(regime_of_tag, self._r_multiple)
@@ -113,6 +112,7 @@ class AdaptiveGRU(IStrategy):
 
     def bot_start(self, **kwargs) -> None:
         """The settings replace the parameters' defaults; a hyperopt result replaces both."""
+        self.settings = within_stoploss(self.settings, self.stoploss)
         lay_under(self, self.settings)
         self.desk.stores = self.dp.runmode is not RunMode.HYPEROPT
         if self._live:
@@ -120,6 +120,7 @@ class AdaptiveGRU(IStrategy):
         self._tune()
         self.services.begin(self.dp.runmode.value, self.config, self.planner.settings)
         if self._live:
+            self.use_custom_roi = self.settings.components.target  # of older trades, whatever opens now
             self.services.trade(self.dp, self.wallets, Trade.get_trades_proxy, secret_values(self.config))
 
     def bot_loop_start(self, current_time: datetime, **kwargs) -> None:
@@ -180,9 +181,7 @@ class AdaptiveGRU(IStrategy):
         return dataframe
 
     def populate_exit_trend(self, dataframe: DataFrame, metadata: dict) -> DataFrame:
-        exit_long, exit_short = exit_signals(dataframe, self.settings.approach)
-        sides = {"exit_long": exit_long.astype(np.int8), "exit_short": exit_short.astype(np.int8)}
-        return dataframe.assign(**sides, exit_tag=np.where(exit_long | exit_short, "trend_turned", None))
+        return dataframe.assign(**exit_columns(dataframe, self.settings.approach))
 
     def confirm_trade_entry(self, pair, amount, rate, current_time, entry_tag, side, **kwargs) -> bool:
         """An entry without a stop is no entry; nor is one that portfolio, breaker or market refuse."""
@@ -300,11 +299,13 @@ class AdaptiveGRU(IStrategy):
 
     @reads_only
     def custom_exit(self, pair, trade: Trade, current_time, current_rate, **kwargs) -> str | None:
-        """Leave at once when the price is already beyond the stop: such a stop cannot be placed any more."""
+        """Leave where a held trend has ended, and at once where the price is already beyond the stop."""
         try:
             at_venue = self.order_types.get("stoploss_on_exchange") and not self.config["dry_run"]
             if self.desk.stop_passed(trade, current_time, current_rate, watched=self._live and not at_venue):
                 return "stop_passed"
+            if self.desk.trend_ended(trade, current_time):
+                return TREND_TURNED
             if self.settings.regime_change is RegimeChange.EXIT:
                 return EXIT_REASON if self.desk.reaction(trade, current_time).leave else None
         except Exception as error:
