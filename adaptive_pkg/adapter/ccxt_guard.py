@@ -5,7 +5,9 @@ pair, and a venue lengthens the ban of an address that goes on asking. With the 
 without being sent, with ccxt's DDoSProtection: of ccxt's errors the one that makes freqtrade's retrier pause
 between its tries (RateLimitExceeded does not), and that every caller in freqtrade expects.
 
-Nothing can be done about a stop meanwhile: an order sent into a ban is refused, and makes the ban longer.
+What is held is for `HostHolds` to say: everything at Binance, which limits the address, elsewhere never an
+order because of a refused GET, and nowhere anything for longer than its longest times. About a stop that is
+held nothing can be done: an order sent into a ban is refused, and makes the ban longer.
 What is under way when the refusal comes cannot be called back, and what a client asks before `guard_exchange`
 (the markets, when freqtrade starts or reloads) is sent in any case.
 """
@@ -57,22 +59,25 @@ def _wrap(client: Any, holds: HostHolds) -> None:
         if found != expected:
             raise TypeError(f"{name} takes {found}, not {expected}")
     refusal = client.httpExceptions["418"]
-    minute_windows = str(client.id).startswith("binance")
+    binance = str(client.id).startswith("binance")  # counts an address's requests, by the clock's minutes
     fetch, on_rest_response = client.fetch, client.on_rest_response
     connect = getattr(client, "client", None)  # of ccxt.pro: the connection of a stream, made where missing
 
     def refuse(url: str, method: str) -> None:
         try:
             hold: Hold | None = holds.held(url, method)
+            why = None if hold is None else hold.text
         except Exception:
             logger.exception(f"{url}: whether it may be asked is not known; it is")
             return
-        if hold is not None:
-            raise refusal(f"{client.id} {method} {url}: {hold.text}")
+        if why is not None:
+            raise refusal(f"{client.id} {method} {url}: {why}")
 
     def heard(code: Any, reason: Any, url: Any, method: Any, headers: Any, body: Any, *rest: Any) -> Any:
         try:
-            hold = holds.refused(url, code, headers, str(body), method=method, minute_windows=minute_windows)
+            hold = holds.refused(
+                url, code, headers, str(body), method=method, minute_windows=binance, per_address=binance
+            )
             if hold is not None:
                 logger.warning(hold.text)
         except Exception:

@@ -13,6 +13,8 @@ from enum import StrEnum
 from adaptive_pkg.errors import ExchangeError, RateLimitError
 from adaptive_pkg.exchange.rules import (
     BANNED,
+    LONGEST_BAN_SECONDS,
+    LONGEST_REFUSAL_SECONDS,
     TOO_MANY_REQUESTS,
     Cost,
     RateRule,
@@ -294,8 +296,9 @@ class RequestBudget:
         else:  # the window that is full ends, by whichever clock is later
             interval = self._weight_rule.interval_seconds if self._weight_rule else 60
             until = (math.floor(venue / interval) + 1) * interval + self._error - self._offset
-        if (banned_until := banned_until_ms(body)) is not None:
+        if (banned_until := banned_until_ms(body)) is not None:  # by the venue's clock, which is known here
             until = max(until, banned_until / 1000 + self._error - self._offset)
+        until = min(until, now + (LONGEST_BAN_SECONDS if status == BANNED else LONGEST_REFUSAL_SECONDS))
         if until > self.blocked_until:
             self.blocked_until = until
             self.blocked_reason = WaitReason.BANNED if status == BANNED else WaitReason.REFUSED

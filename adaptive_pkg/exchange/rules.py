@@ -21,6 +21,10 @@ from adaptive_pkg.errors import ExchangeError
 logger = logging.getLogger(__name__)
 
 TOO_MANY_REQUESTS, BANNED = 429, 418
+# Binance's longest window of an address's requests is 5 minutes (RAW_REQUESTS); twice that for its rounding.
+LONGEST_REFUSAL_SECONDS = 600.0
+# Binance's spot API reference, "LIMITS", "IP Limits": bans last "from 2 minutes to 3 days".
+LONGEST_BAN_SECONDS = 3 * 86400.0
 
 _SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86400}
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})")

@@ -90,6 +90,44 @@ def test_a_venue_that_counts_otherwise_and_does_not_say_how_long_is_left_to_freq
     assert holds.held(kraken.session.asked[0]) is None
 
 
+ORDERS = '{"error": [], "result": {"txid": ["O1"]}}'
+
+
+def test_elsewhere_than_at_binance_refused_candles_hold_reads_and_no_order(holds):
+    kraken = client(holds, (429, {"Retry-After": "30"}, "{}"), (200, {}, ORDERS), kind=ccxt.kraken)
+    with pytest.raises(ccxt.RateLimitExceeded):
+        kraken.fetch(kraken.urls["api"]["public"] + "/0/public/OHLC")
+    with pytest.raises(ccxt.DDoSProtection, match="no GET is sent to api"):
+        kraken.fetch_time()
+    url = kraken.urls["api"]["private"] + "/0/private/AddOrder"
+    assert kraken.fetch(url, "POST", {}, "")["result"]["txid"] == ["O1"]
+    assert kraken.session.asked[-1] == url
+
+
+def test_at_binance_refused_candles_hold_orders_too(holds):
+    binance = client(holds, (429, {"Retry-After": "30"}, "{}"))
+    with pytest.raises(ccxt.DDoSProtection):
+        binance.fetch_time()
+    for method in ("POST", "DELETE"):
+        with pytest.raises(ccxt.DDoSProtection, match="nothing is sent"):
+            binance.fetch(TIME.replace("time", "order"), method, {}, "")
+
+
+@pytest.mark.parametrize(("status", "longest"), [(429, 600.0), (418, 3 * 86400.0)])
+def test_an_absurd_retry_after_raises_ccxts_error_and_is_kept_no_longer_than_the_longest(
+    hands, holds, status, longest
+):
+    binance = client(holds, (status, {"Retry-After": "999999999999"}, "{}"), GOOD)
+    for _ in range(2):
+        with pytest.raises(ccxt.DDoSProtection):
+            binance.fetch_time()
+    hands.now += longest - 1.0
+    with pytest.raises(ccxt.DDoSProtection, match="nothing is sent"):
+        binance.fetch_time()
+    hands.now += 1.0
+    assert binance.fetch_time() == 5
+
+
 def test_what_one_client_was_told_the_others_keep(hands, holds):
     first, second = client(holds, (418, {}, "{}")), client(holds)
     with pytest.raises(ccxt.DDoSProtection):
@@ -145,9 +183,18 @@ def test_an_exchange_without_clients_is_no_error(holds, caplog):
     assert "no ccxt client" in caplog.text
 
 
-def test_a_defect_of_the_guard_stops_no_request(hands, caplog):
+class Unsayable:
+    @property
+    def text(self):
+        raise ValueError("year 33715 is out of range")
+
+
+@pytest.mark.parametrize("where", ["held", "text"])
+def test_a_defect_of_the_guard_stops_no_request(where, caplog):
     class Broken:
         def held(self, *_):
+            if where == "text":
+                return Unsayable()
             raise ValueError("held")
 
         def refused(self, *_, **__):

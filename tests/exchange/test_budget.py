@@ -295,3 +295,10 @@ def test_accounts_do_not_grow_with_time():
     account = machine._accounts[0]
     assert len(account.anywhere._pieces) < 130
     assert all(len(t) < 10 for t in (account.calendar.own, account.calendar.foreign))
+
+
+@pytest.mark.parametrize(("status", "longest"), [(429, 600.0), (418, 3 * 86_400.0)])
+def test_no_refusal_rests_longer_than_any_that_a_venue_means(status, longest):
+    machine = budget(100)
+    machine.answered(0.0, machine.ask(0.0, Cost(1)), status, {"Retry-After": "99999999"})
+    assert machine.ask(1.0, Cost(1)).until == pytest.approx(longest)

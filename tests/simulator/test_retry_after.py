@@ -89,6 +89,28 @@ def test_nothing_is_asked_before_it_may_be_and_all_is_well_after(make_exchange, 
     assert venue.service.limits.bans == (kind is FaultKind.BAN)
 
 
+@pytest.mark.parametrize(("kind", "longest"), [(FaultKind.TOO_MANY, 600), (FaultKind.BAN, 3 * 86400)])
+def test_an_absurd_retry_after_reaches_freqtrade_as_its_own_error_and_ends(
+    make_exchange, clock, kind, longest
+):
+    from freqtrade.exceptions import DDosProtection
+
+    venue, exchange, _ = make_exchange(guarded=True)
+    refuse_once(venue, exchange, kind, 999_999_999_999)
+    clock.tick(longest - 1)
+    with pytest.raises(DDosProtection, match="nothing is sent to 127"):
+        exchange.fetch_ticker(PAIR, count=0)
+    assert venue.service.limits.violations == {}
+    clock.tick(1)
+    if kind is FaultKind.BAN:  # the venue's own bans are no longer either
+        assert exchange.fetch_ticker(PAIR, count=0)["symbol"] == PAIR
+        return
+    for _ in range(3):  # it asks once, is told the same, and waits again
+        with pytest.raises(DDosProtection):
+            exchange.fetch_ticker(PAIR, count=0)
+    assert venue.service.limits.violations == {"early": 1}
+
+
 def test_without_the_guard_freqtrade_goes_on_asking(make_exchange):
     from freqtrade.exceptions import DDosProtection
 
