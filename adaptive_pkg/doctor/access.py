@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -17,11 +19,20 @@ SECRET_NAMES = frozenset(
     {
         *("key", "secret", "password", "token", "apikey", "api_key", "api_secret"),
         *("uid", "account_id", "accountid", "private_key", "privatekey", "wallet_address", "walletaddress"),
-        *("jwt_secret_key", "ws_token", "webhook_url"),
+        *("jwt_secret_key", "ws_token", "webhook_url", "login", "twofa", "headers"),
     }
 )
+# Parts of such names, unless the value is an address: a token_url grants tokens and is none.
+SECRET_PARTS = ("token", "secret", "passw", "passphrase", "bearer", "authorization")
+ADDRESSES = ("url", "uri")
+USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")  # of an address: user:password@
+SCHEMES = ("bearer ", "basic ", "token ")  # of an Authorization header
 KEEP_CASE = ("ccxt_config", "ccxt_sync_config", "ccxt_async_config")
 CCXT_NAMES = {"apiKey": "key", "privateKey": "private_key", "walletAddress": "wallet_address"}
+# What freqtrade hands to ccxt from the exchange block, which it does not log.
+EXCHANGE_KEYS = frozenset(
+    {"key", "secret", "password", "uid", "account_id", "accountId", "private_key", "wallet_address"}
+)
 CREDENTIALS = ("key", "apiKey", "privateKey", "private_key", "walletAddress", "wallet_address")
 AHEAD_LIMIT = 1.0  # seconds; Binance refuses a request stamped further than this in its future
 LATE_LIMIT = 1.0  # seconds behind that are worth a warning
@@ -33,6 +44,10 @@ def secrets_in_files(config: Mapping[str, Any], facts: Facts) -> Iterator[Findin
     written = facts.written or {}
     for path, in_list in _secrets(written):
         yield warning(".".join(path), HIDDEN, "a secret written in a config file", _instead(path, in_list))
+    for path, in_list in _passwords(written):
+        if path != ("db_url",):
+            problem = "an address with a password written in a config file"
+            yield warning(".".join(path), HIDDEN, problem, _instead(path, in_list))
     if _url_password(written.get("db_url")):
         yield warning(
             "db_url", HIDDEN, "a database password written in a config file", _instead(("db_url",), False)
@@ -42,14 +57,16 @@ def secrets_in_files(config: Mapping[str, Any], facts: Facts) -> Iterator[Findin
 def secrets_in_the_log(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
     """freqtrade logs the blocks for ccxt at every start, as they are."""
     finding = error if is_live(config) else warning
+    problem = "freqtrade writes this block into its log, and the secret with it"
     for client in KEEP_CASE:
-        for path, _ in _secrets(block(config, "exchange", client)):
-            yield finding(
-                ".".join(("exchange", client, *path)),
-                HIDDEN,
-                "freqtrade writes this block into its log, and the secret with it",
-                "move it to exchange.key, exchange.secret and the like, which it does not log",
-            )
+        settings = block(config, "exchange", client)
+        for path, _ in (*_secrets(settings), *_passwords(settings)):
+            key = ".".join(("exchange", client, *path))
+            if len(path) == 1 and CCXT_NAMES.get(path[0], path[0]) in EXCHANGE_KEYS:
+                remedy = "move it to exchange.key, exchange.secret and the like, which it does not log"
+                yield finding(key, HIDDEN, problem, remedy)
+            else:  # a proxy, a header: they have no other place
+                yield warning(key, HIDDEN, problem, "do without it, or let nobody read the log")
 
 
 def api_server(config: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
@@ -175,40 +192,99 @@ def secret_paths(config: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
 
 
 def secret_values(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The secrets themselves, for whoever must not repeat them; a database's password among them."""
+    """The secrets themselves, for whoever must not repeat them; passwords in addresses among them."""
     found: list[str] = []
     for path in secret_paths(config):
-        value: Any = config
-        for name in path:
-            value = value[int(name)] if isinstance(value, list) else value[name]
-        found += map(str, value if isinstance(value, list) else [value])
+        for text in _leaves(_at(config, path)):
+            found.append(text)
+            found += (text[len(scheme) :].strip() for scheme in SCHEMES if text.lower().startswith(scheme))
+    for path, _ in _passwords(config):
+        for userinfo in USERINFO.findall(_at(config, path)):
+            user, _, password = userinfo[:-1].partition(":")
+            found += (password or user, unquote(password or user))  # a user alone is a token
     if password := _url_password(config.get("db_url")):
         found.append(password)
-    return tuple(found)
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
-def _secrets(value: Any, path: tuple[str, ...] = (), in_list: bool = False) -> Iterator[tuple[Any, bool]]:
+def without_passwords(value: Any) -> Any:
+    """A config, or a part of one, with user and password taken out of every address in it."""
+    if isinstance(value, Mapping):
+        return {name: without_passwords(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [without_passwords(inner) for inner in value]
+    return USERINFO.sub("", value) if isinstance(value, str) else value
+
+
+def password_paths(config: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """Where `without_passwords` changes something."""
+    return tuple(path for path, _ in _passwords(config))
+
+
+def _at(config: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        config = config[int(name)] if isinstance(config, list) else config[name]
+    return config
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, (Mapping, list)):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _leaves(inner)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
+
+
+def _secrets(
+    value: Any, path: tuple[str, ...] = (), in_list: bool = False, beneath: bool = False
+) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Paths of the secrets, and whether one lies in a list. beneath: a block above has a secret's name."""
+    beneath = beneath or (bool(path) and _is_secret(path))
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _secrets(inner, (*path, str(name)), in_list)
-    elif path and _is_secret(path) and value not in (None, "", [], False, True):
-        yield path, in_list
+            yield from _secrets(inner, (*path, str(name)), in_list, beneath)
+    elif beneath:
+        if value not in (None, "", [], False, True):
+            yield path, in_list
     elif isinstance(value, list):
         for at, inner in enumerate(value):
             yield from _secrets(inner, (*path, str(at)), True)
 
 
+def _passwords(
+    value: Any, path: tuple[str, ...] = (), in_list: bool = False
+) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Paths of the addresses that hold a user or a password, but for those that are a secret as a whole."""
+    if path and _is_secret(path):
+        return
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _passwords(inner, (*path, str(name)), in_list)
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            yield from _passwords(inner, (*path, str(at)), True)
+    elif isinstance(value, str) and USERINFO.search(value):
+        yield path, in_list
+
+
 def _is_secret(path: tuple[str, ...]) -> bool:
+    last = path[-1].lower()
+    named = any(part in last for part in SECRET_PARTS) and not last.endswith(ADDRESSES)
     # a webhook's address is its password
-    return path[-1].lower() in SECRET_NAMES or path == ("webhook", "url")
+    return last in SECRET_NAMES or named or path == ("webhook", "url")
 
 
 def _instead(path: tuple[str, ...], in_list: bool) -> str:
     if in_list:
         return "keep this block in a file of its own that git ignores, added with --config"
+    last = path[-1].upper()
     if set(KEEP_CASE) & set(path):  # freqtrade logs these blocks: see secrets_in_the_log
-        path = ("exchange", CCXT_NAMES.get(path[-1], path[-1]))
-    variable = "__".join(["FREQTRADE", *(name.upper() for name in path)])
+        known = CCXT_NAMES.get(path[-1], path[-1])
+        if known in EXCHANGE_KEYS:
+            path, last = ("exchange", known), known.upper()
+        else:
+            last = path[-1]  # there freqtrade keeps its case
+    variable = "__".join(["FREQTRADE", *(name.upper() for name in path[:-1]), last])
     return f"remove it there and set {variable} in the environment"
 
 

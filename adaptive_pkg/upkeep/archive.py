@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 USER_DATA = "user_data"  # in an archive: a folder that freqtrade takes as --user-data-dir
 _CHUNK = 1 << 20
+_NAME = re.compile(r"[\w./+@= -]+")  # letters and digits of any language; nothing a shell or a screen acts on
 _MOST_MANIFEST = 32 << 20  # bytes
 
 
@@ -77,16 +79,19 @@ class Manifest:
 
 
 def check_name(name: Any, source: Path) -> PurePosixPath:
-    """A name that stays below the folder it is restored into. Raises DataError for any other."""
+    """A name of letters, digits, spaces and . _ / + @ = - that stays below the folder it is restored into.
+
+    Raises:
+        DataError: any other name.
+    """
     path = PurePosixPath(name) if isinstance(name, str) else None
     bad = (
         path is None
         or not name
         or path.is_absolute()
         or any(part in ("..", ".") for part in name.split("/"))
-        or "\\" in name
-        or ":" in name
-        or any(ord(sign) < 32 for sign in name)
+        or name.startswith("-")
+        or not _NAME.fullmatch(name)
         or path == PurePosixPath(MANIFEST)
     )
     if bad:

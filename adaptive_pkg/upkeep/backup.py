@@ -21,11 +21,12 @@ from typing import Any
 import pandas as pd
 
 from adaptive_pkg import __version__
-from adaptive_pkg.doctor.access import secret_paths, secret_values
+from adaptive_pkg.doctor.access import password_paths, secret_paths, secret_values, without_passwords
 from adaptive_pkg.doctor.facts import database_file, database_url
 from adaptive_pkg.doctor.findings import block, is_live
 from adaptive_pkg.errors import DataError, SettingsError
 from adaptive_pkg.evaluation.strategy.conditions import STRATEGY
+from adaptive_pkg.settings.places import resolve_path
 from adaptive_pkg.upkeep.archive import (
     MANIFEST,
     USER_DATA,
@@ -42,6 +43,7 @@ from adaptive_pkg.upkeep.trade_book import read_only
 ATTEMPTS = 10  # to copy a file, or the models, between two writes of a running bot
 PAUSE = 0.2  # seconds between them
 LEAST_SECRET = 6  # characters; a shorter one would be found everywhere
+COPIED_CONFIG = "config.json"  # in the models' folder; FreqAI keeps the first config file's name
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,13 @@ def make_backup(
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=target.parent) as name:
             folder = Path(name)
-            stage = _Stage(folder / "files", config)
+            written = _with_added(configs)
+            stage = _Stage(folder / "files", config, written)
             stage.database(file, "database", file.name)
-            for store in _stores(config):
+            for what, store in _stores(config):
+                if not store.is_file():
+                    notes.append(f"no {what} at {store}: not begun, or it lies elsewhere")
+                    continue
                 copy = stage.database if store.suffix in (".sqlite", ".db") else stage.file
                 copy(store, "store", f"{USER_DATA}/{store.name}")
             models = models_folder(config, user_folder(config))
@@ -98,7 +104,7 @@ def make_backup(
             parameters = user_folder(config) / "strategies" / f"{STRATEGY}.json"
             if parameters.is_file():
                 stage.file(parameters, "parameters", f"{USER_DATA}/strategies/{parameters.name}")
-            for path in _with_added(configs):
+            for path in written:
                 stage.config(path)
             manifest = Manifest(
                 made=now.isoformat(timespec="seconds"),
@@ -121,11 +127,17 @@ def make_backup(
 class _Stage:
     """Copies of the files, hashed as they will lie in the archive."""
 
-    def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, config: Mapping[str, Any], configs: Sequence[Path]) -> None:
         self.folder = folder
         self.entries: list[Entry] = []
         self.left_out: list[str] = []
-        self._secrets = [value for value in secret_values(config) if len(value) >= LEAST_SECRET]
+        # one that the environment overrides still stands in its file, and in whatever copied that
+        everywhere = (config, *map(_load, configs))
+        known = {value for one in everywhere for value in secret_values(one) if len(value) >= LEAST_SECRET}
+        # as it is, and as JSON writes it
+        self._secrets = sorted(known | {json.dumps(value)[1:-1] for value in known})
+        named = (*configs, *map(Path, config.get("config_files") or ()))
+        self._copies = {COPIED_CONFIG, *(path.name for path in named)}
 
     def database(self, source: Path, what: str, name: str) -> None:
         target = self._place(name)
@@ -151,7 +163,7 @@ class _Stage:
     def models(self, source: Path) -> None:
         """The identifier's folder. A retrain may add and drop files meanwhile; then it is copied again."""
         for attempt in range(1, ATTEMPTS + 1):
-            before = _listing(source)
+            before = self._models(source)
             known, told = len(self.entries), len(self.left_out)
             try:
                 # what the dictionary names is there before it is named, so it goes first
@@ -159,7 +171,7 @@ class _Stage:
                     inside = path.relative_to(source).as_posix()
                     self.file(path, "models", f"{USER_DATA}/models/{source.name}/{inside}")
                 # a file that was rewritten since is whole all the same; a missing or new one matters
-                if set(_listing(source)) == set(before):
+                if set(self._models(source)) == set(before):
                     return
             except FileNotFoundError:
                 pass
@@ -170,11 +182,13 @@ class _Stage:
             del self.entries[known:], self.left_out[told:]
             time.sleep(PAUSE)
 
-    def config(self, source: Path) -> None:
-        """A config file as plain JSON, every secret in it replaced by an empty one."""
-        from freqtrade.configuration.load_config import load_config_file
+    def _models(self, source: Path) -> list[Path]:
+        """Without the config that FreqAI's backtest copies there, secrets and all."""
+        return [path for path in _listing(source) if path.name not in self._copies]
 
-        written = load_config_file(str(source))
+    def config(self, source: Path) -> None:
+        """A config file as plain JSON: every secret in it empty, and no password in an address."""
+        written = _load(source)
         for *names, last in secret_paths(written):
             inner: Any = written
             for name in names:
@@ -184,9 +198,11 @@ class _Stage:
                 inner[int(last)] = ""
             else:
                 inner[last] = [] if isinstance(inner[last], list) else ""
-        if any(value in str(written.get("db_url", "")) for value in self._secrets):
+        if secret_values({"db_url": written.get("db_url")}):
             written.pop("db_url")
             self.left_out.append("db_url")
+        self.left_out += map(".".join, password_paths(written))
+        written = without_passwords(written)
         text = json.dumps(written, indent=4) + "\n"
         if self._tells(text.encode()):
             self.left_out.append(f"{source} (a secret stands at an unknown place in it)")
@@ -210,7 +226,12 @@ class _Stage:
 
     def _enter(self, target: Path, what: str) -> None:
         name = target.relative_to(self.folder).as_posix()
-        check_name(name, target)
+        try:
+            check_name(name, target)
+        except DataError:
+            raise DataError(
+                f"{name!r}: a backup holds only letters, digits, spaces and . _ / + @ = - in names; rename it"
+            ) from None
         self.entries.append(Entry(name, what, target.stat().st_size, digest(target)))
 
 
@@ -231,27 +252,31 @@ def _listing(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
 
 
-def _stores(config: Mapping[str, Any]) -> Iterator[Path]:
-    """Files that the strategy keeps beside the trades, where they are there."""
+def _stores(config: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
+    """What the strategy keeps beside the trades, and where."""
     named = (
-        (("sources",), "path", "user_data/sources.sqlite"),
-        (("journal",), "path", "user_data/adaptive_journal.sqlite"),
-        (("journal", "learning"), "book", "user_data/adaptive_learned.npz"),
+        ("outside data", ("sources",), "path", "user_data/sources.sqlite"),
+        ("journal", ("journal",), "path", "user_data/adaptive_journal.sqlite"),
+        ("book of what was learned", ("journal", "learning"), "book", "user_data/adaptive_learned.npz"),
     )
-    for names, key, default in named:
-        path = Path(str(block(config, "adaptive", *names).get(key) or default))
-        if path.is_file():
-            yield path
+    for what, names, key, default in named:
+        path = str(block(config, "adaptive", *names).get(key) or default)
+        yield what, resolve_path(path, config.get("user_data_dir"))
+
+
+def _load(config: Path) -> dict[str, Any]:
+    """One config file as it is written, without those that it adds."""
+    from freqtrade.configuration.load_config import load_config_file
+
+    return load_config_file(str(config))
 
 
 def _with_added(configs: Sequence[Path]) -> list[Path]:
     """The config files, each after those that it adds, whose values it overrides."""
-    from freqtrade.configuration.load_config import load_config_file
-
     found: list[Path] = []
     for path in configs:
         if path.is_file() and path not in found:
-            added = load_config_file(str(path)).get("add_config_files") or []
+            added = _load(path).get("add_config_files") or []
             found += _with_added([path.parent / name for name in added])
             found.append(path)
     return list(dict.fromkeys(found))

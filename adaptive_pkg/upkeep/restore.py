@@ -18,6 +18,7 @@ import pandas as pd
 from adaptive_pkg.errors import DataError
 from adaptive_pkg.forecast.fingerprint import FINGERPRINT_FILE
 from adaptive_pkg.upkeep.archive import USER_DATA, Manifest, read_manifest, unpack
+from adaptive_pkg.upkeep.holders import find_holder
 
 MARGIN = 1.05  # of the archive's bytes, that the disk must have free
 
@@ -33,13 +34,14 @@ class Restored:
     @property
     def start(self) -> tuple[str, ...]:
         """How to go on, from the bundle's folder, a line a step."""
-        lines = []
+        lines = ["stop the old bot first: two bots on one account trade against each other"]
         if self.manifest.left_out:
             lines.append(
                 "put back what a backup never holds, best into the environment (FREQTRADE__EXCHANGE__KEY …): "
                 + ", ".join(self.manifest.left_out)
             )
-        lines += [f"cp -n {self._shell(name)} {name}" for name in (*self.of("store"), *self.of("parameters"))]
+        kept = (*self.of("store"), *self.of("parameters"))
+        lines += [f"cp -n {self._shell(name)} {shlex.quote(name)}" for name in kept]
         configs = " ".join(f"--config {self._shell(name)}" for name in self.of("config"))
         address = f"sqlite:///{self.folder / self.of('database')[0]}"
         url = f"--db-url {shlex.quote(address)}"
@@ -79,8 +81,8 @@ def restore(source: Path, folder: Path, now: pd.Timestamp, *, force: bool = Fals
         force: a folder that is there already is moved aside, not deleted.
 
     Raises:
-        DataError: the archive is damaged or tampered with; the target is in use (without `force`); no room.
-            The target is then as it was.
+        DataError: the archive is damaged or tampered with; the target is in use (without `force`), or a
+            process has a database in it open; no room. The target is then as it was.
     """
     folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link stays the link that was named
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
@@ -105,6 +107,8 @@ def restore(source: Path, folder: Path, now: pd.Timestamp, *, force: bool = Fals
                     _check_database(draft / entry.name)
             _move_models(draft, folder)
             (draft / USER_DATA).mkdir(exist_ok=True)
+            if used and (holder := find_holder(folder)) is not None:
+                raise DataError(f"{folder}: {holder}; stop that bot first, nothing was replaced")
             aside = _step_aside(folder, now) if used else None
             if folder.is_dir():
                 folder.rmdir()  # empty

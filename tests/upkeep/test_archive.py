@@ -70,6 +70,12 @@ def test_a_sound_one_is_unpacked_and_told(tmp_path, folder):
         "",
         "a\nb",
         MANIFEST,
+        "user_data/x;touch y",
+        "user_data/$(id)",
+        "a`id`",
+        "a'b",
+        "a\x1b[2Jb",
+        "-x",
     ],
 )
 def test_a_name_that_leads_out_is_refused(tmp_path, folder, name):
@@ -77,6 +83,12 @@ def test_a_name_that_leads_out_is_refused(tmp_path, folder, name):
     with pytest.raises(DataError, match="no name a backup may hold"):
         unpack(source, folder)
     assert not (tmp_path / "out").exists() and not any(folder.iterdir())
+
+
+@pytest.mark.parametrize("name", ["trades v3.sqlite", "a/b-c_d+e@f=1.npz", "modèle/größe.json"])
+def test_usual_names_are_taken(tmp_path, folder, name):
+    unpack(packed(tmp_path / "a.tar.gz", manifest(entry(name)).to_json(), member(name)), folder)
+    assert (folder / name).read_bytes() == b"rows"
 
 
 @pytest.mark.parametrize(

@@ -82,16 +82,95 @@ def test_everything_is_in_it_by_its_place(place):
 
 def test_no_secret_is_in_it_and_each_is_named(place):
     made = make(place)
-    with tarfile.open(made.path) as archive:
-        whole = b"".join(archive.extractfile(item).read() for item in archive)
+    content = whole(made)
     for block in SECRETS.values():
         for name in ("key", "secret", "token", "jwt_secret_key", "password"):
-            assert str(block.get(name, "nowhere to be found")).encode() not in whole
+            assert str(block.get(name, "nowhere to be found")).encode() not in content
     assert set(made.manifest.left_out) == {
         "exchange.key", "exchange.secret", "telegram.token",
         "api_server.jwt_secret_key", "api_server.password",
     }  # fmt: skip
-    assert b"4711" in whole  # a chat's number is none
+    assert b"4711" in content  # a chat's number is none
+
+
+def whole(made):
+    with tarfile.open(made.path) as archive:
+        return b"".join(archive.extractfile(item).read() for item in archive)
+
+
+UNUSUAL = {
+    "exchange": {
+        "ccxt_config": {
+            "httpsProxy": "http://proxyuser:HIDDEN-1@proxy.example:3128/",
+            "aiohttp_proxy": "socks5://HIDDEN-2@proxy.example",
+            "headers": {"Authorization": "Bearer HIDDEN-3", "X-Anything": "HIDDEN-4"},
+            "passphrase": "HIDDEN-5",
+            "options": {"userPassphrase": "HIDDEN-6"},
+        },
+    },
+    "webhook": {"entry": {"api_token": "HIDDEN-7", "text": "{pair}"}},
+    "adaptive": {"feeds": [{"client_secret": "HIDDEN-8", "Bearer": ["HIDDEN-9"], "name": "feed"}]},
+    "authorization": {"who": {"value": "HIDDEN-0"}},
+    "token_url": "https://tokens.example/grant",
+}
+
+
+def test_no_secret_of_an_unusual_name_or_in_an_address_is_in_it(place):
+    Path("config.json").write_text(json.dumps(UNUSUAL))
+    made = make_backup(Path("b.tar.gz"), [Path("config.json")], UNUSUAL, NOW, database=place[0])
+    content = whole(made)
+    assert b"HIDDEN" not in content and b"proxyuser" not in content
+    for kept in (b"http://proxy.example:3128/", b"{pair}", b'"feed"', b"https://tokens.example/grant"):
+        assert kept in content
+    assert set(made.manifest.left_out) == {
+        "exchange.ccxt_config.httpsProxy", "exchange.ccxt_config.aiohttp_proxy",
+        "exchange.ccxt_config.headers.Authorization", "exchange.ccxt_config.headers.X-Anything",
+        "exchange.ccxt_config.passphrase", "exchange.ccxt_config.options.userPassphrase",
+        "webhook.entry.api_token", "adaptive.feeds.0.client_secret", "adaptive.feeds.0.Bearer",
+        "authorization.who.value",
+    }  # fmt: skip
+
+
+def test_a_header_s_token_is_looked_for_without_its_scheme_too(place):
+    (Path("user_data/models/mine") / "log.txt").write_text("refused: HIDDEN-3")
+    made = make(place, exchange=UNUSUAL["exchange"])
+    assert "user_data/models/mine/log.txt" not in {entry.name for entry in made.manifest.files}
+
+
+def test_a_secret_in_a_file_that_the_environment_overrides_is_looked_for_too(place):
+    (Path("user_data/models/mine") / "notes.json").write_text('{"x": "KEYKEYKEYKEY"}')
+    made = make(place, exchange={"name": "binance", "key": "KEY OF THE ENVIRONMENT"})
+    assert b"KEYKEYKEYKEY" not in whole(made)
+
+
+def test_configs_that_freqai_copied_beside_the_models_stay_out(place):
+    """Of an earlier day, with keys that no file holds any more."""
+    for name in ("config.json", "more.json", "other.json", "kept.json"):
+        Path("user_data/models/mine", name).write_text('{"exchange": {"key": "FORMERKEY"}}')
+    made = make(place, config_files=["/bot/user_data/other.json"])
+    names = {Path(entry.name).name for entry in made.manifest.files if entry.what == "models"}
+    assert names == {"pair_dictionary.json", "forecaster.json", "cb_btc_1_model.joblib", "kept.json"}
+
+
+def test_stores_are_found_from_another_folder_and_missing_ones_told(place, tmp_path, monkeypatch):
+    database, config = place
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    configs = [tmp_path / "config.json"]
+    there = {**config, "user_data_dir": str(tmp_path / "user_data")}
+    made = make_backup(Path("one.tar.gz"), configs, there, NOW, database=database)
+    assert sum(entry.what == "store" for entry in made.manifest.files) == 3 and not made.notes
+    made = make_backup(Path("two.tar.gz"), configs, config, NOW, database=database)
+    assert not [entry for entry in made.manifest.files if entry.what == "store"]
+    for what in ("outside data at user_data/sources", "journal at user_data/", "learned at user_data/"):
+        assert sum(what in note for note in made.notes) == 1
+
+
+def test_a_name_that_a_backup_does_not_hold_is_told(place):
+    (Path("user_data/models/mine") / "a;b").write_text("x")
+    with pytest.raises(DataError, match=r"mine/a;b'.*rename it"):
+        make(place)
 
 
 def test_a_secret_at_an_unknown_place_leaves_its_file_out(place):

@@ -4,8 +4,11 @@ import hashlib
 import io
 import json
 import os
+import shlex
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tarfile
 from contextlib import closing
 from pathlib import Path
@@ -16,9 +19,10 @@ import pytest
 from freqtrade.freqai.data_drawer import FreqaiDataDrawer
 
 from adaptive_pkg.errors import DataError
-from adaptive_pkg.upkeep.archive import digest
+from adaptive_pkg.upkeep import holders
+from adaptive_pkg.upkeep.archive import Entry, Manifest, digest
 from adaptive_pkg.upkeep.backup import make_backup
-from adaptive_pkg.upkeep.restore import restore
+from adaptive_pkg.upkeep.restore import Restored, restore
 
 from .conftest import NOW, Row
 
@@ -161,13 +165,65 @@ def test_freqai_itself_finds_the_restored_model_when_the_old_folder_is_gone(book
 
 def test_it_says_how_to_start(archive, tmp_path):
     done = restore(archive, tmp_path / "new place", NOW)
-    secrets, show, trade = done.start
+    stop, secrets, show, trade = done.start
+    assert stop.startswith("stop the old bot first")
     assert secrets.endswith(": exchange.key")
     assert f"--db-url 'sqlite:///{tmp_path}/new place/trades v3.sqlite'" in show
     assert f"--user-data-dir '{tmp_path}/new place/user_data'" in trade and trade.endswith(
         "--datadir /old/data"
     )
     assert f"--config '{tmp_path}/new place/config/config.json'" in trade
+
+
+def held(database: Path):
+    """Another process that has a database open, between two writes."""
+    code = (
+        "import sqlite3, sys\n"
+        "db = sqlite3.connect(sys.argv[1]); db.execute('select * from sqlite_master').fetchall()\n"
+        "print('ready', flush=True); sys.stdin.read()\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    bot = subprocess.Popen([sys.executable, "-c", code, str(database)], **pipes)
+    assert bot.stdout.readline() == "ready\n"
+    return bot
+
+
+def test_force_does_not_pull_the_folder_from_under_a_running_bot(archive, tmp_path):
+    first = restore(archive, tmp_path / "used", NOW)
+    before = left(tmp_path)
+    with held(first.folder / "trades v3.sqlite") as bot:
+        with pytest.raises(DataError, match=rf"\({bot.pid}\) has .*trades v3\.sqlite open; stop that bot"):
+            restore(archive, first.folder, NOW, force=True)
+        assert left(tmp_path) == before and bot.poll() is None
+        bot.communicate("")
+    assert restore(archive, first.folder, NOW, force=True).aside is not None
+
+
+def test_a_lock_tells_of_a_process_that_cannot_be_seen(archive, tmp_path, monkeypatch):
+    def hidden(process):
+        raise PermissionError(process.pid)
+
+    first = restore(archive, tmp_path / "used", NOW)
+    monkeypatch.setattr(holders, "_open_files", hidden)
+    monkeypatch.setattr(holders, "WAIT_SECONDS", 0.0)
+    with closing(sqlite3.connect(first.folder / "trades v3.sqlite", isolation_level=None)) as bot:
+        bot.execute("begin immediate")
+        with pytest.raises(DataError, match=r"cannot be seen from here has .*open"):
+            restore(archive, first.folder, NOW, force=True)
+        bot.execute("rollback")
+    assert restore(archive, first.folder, NOW, force=True).aside is not None
+
+
+def test_a_shell_takes_every_name_as_one_word(archive, tmp_path):
+    """An archive is checked, but its names end up in commands that are copied into a shell."""
+    names = {"user_data/my journal.sqlite": "store", "db.sqlite": "database", "config/a b.json": "config"}
+    entries = tuple(Entry(name, what, 0, "0" * 64) for name, what in names.items())
+    manifest = Manifest("2024-01-01", {}, entries, (), True, "")
+    copy, _, trade = Restored(tmp_path / "new place", manifest, None).start[1:]
+    assert shlex.split(copy) == [
+        "cp", "-n", f"{tmp_path}/new place/user_data/my journal.sqlite", "user_data/my journal.sqlite",
+    ]  # fmt: skip
+    assert f"{tmp_path}/new place/config/a b.json" in shlex.split(trade)
 
 
 def test_the_restored_database_can_be_written(archive, tmp_path):
