@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adaptive_pkg.cli.options import at_least
+from adaptive_pkg.enums import Approach
 
 
 def add_commands(commands: Any) -> None:
@@ -24,6 +25,9 @@ def add_commands(commands: Any) -> None:
         "--real-spread",
         action="store_true",
         help="with the venue's order book and the market gate on: how trades then differ from the backtest",
+    )
+    parity.add_argument(
+        "--approach", choices=[str(one) for one in Approach], default="by_regime", help="rules it trades by"
     )
     _market(parity)
 
@@ -81,6 +85,7 @@ def _parity(options: argparse.Namespace) -> int:
         candles=options.candles,
         live=modes[options.mode],
         real_spread=options.real_spread,
+        approach=options.approach,
         **_given(options, *_COMMON),
     )
 

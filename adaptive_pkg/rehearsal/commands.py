@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from adaptive_pkg.enums import Approach
 from adaptive_pkg.market.timeframes import timeframe_hours
 from adaptive_pkg.rehearsal.market import BEGIN, PAIRS, TIMEFRAME, write_market
 from adaptive_pkg.rehearsal.model_life import run_model_life
@@ -29,6 +30,7 @@ def rehearse_parity(
     start: datetime | None = None,
     live: Sequence[bool] = (False, True),
     real_spread: bool = False,
+    approach: Approach = Approach.BY_REGIME,
     workdir: Path | None = None,
     json_path: Path | None = None,
 ) -> int:
@@ -40,6 +42,7 @@ def rehearse_parity(
         live: which of the two to run.
         real_spread: with the venue's order book and the market gate, which no backtest has; the table tells
             what differs then.
+        approach: BY_REGIME makes more trades to compare.
         workdir: where logs and databases are left; None: nowhere.
 
     Returns:
@@ -54,7 +57,10 @@ def rehearse_parity(
         reports = []
         for keys in live:
             where = folder / ("live" if keys else "dry")
-            reports.append(play(where, source, start, candles, pairs, timeframe, live=keys))
+            extra = {"adaptive": {"approach": str(approach)}}
+            reports.append(
+                play(where, source, start, candles, pairs, timeframe, live=keys, config_extra=extra)
+            )
             print(reports[-1].table(), flush=True)
         name = "real_spread" if real_spread else "parity"
         _write(json_path, {name: [report.to_dict() for report in reports]})
