@@ -10,8 +10,9 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,11 @@ from adaptive_pkg.journal.journal import DecisionJournal, Run
 from adaptive_pkg.journal.rules import rules_fingerprint
 from adaptive_pkg.learning.opinion import BookOpinion
 from adaptive_pkg.market.indicators import startup_candles
+from adaptive_pkg.policy.decision import LearnedOpinion
 from adaptive_pkg.policy.judgement import Judgement
 from adaptive_pkg.settings import AdaptiveSettings
 from adaptive_pkg.settings.journal import JournalSettings
+from adaptive_pkg.settings.places import resolve_path
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +42,8 @@ BACKTEST = "backtest"
 WAIT_SECONDS = 0.2  # live: longest wait for another program that holds the file
 RETRY_SECONDS = 30.0  # after a failure nothing is tried for so long
 MOST_WAITING = 1000  # writes kept until the file can be written again
+MOST_AT_ONCE = 50  # writes; more would hold the bot's loop up
+KEPT_CANDLES = 3  # live: a pair so far behind the newest candle has left
 ANSWERS_AT_ONCE = 500  # of a backtest
 
 
@@ -67,6 +72,11 @@ class _Judged:
     frame: pd.DataFrame
     judgement: Judgement
     asked: frozenset[int]  # candles that are rows of their own
+
+    @property
+    def newest(self) -> pd.Timestamp:
+        """Start of the last candle."""
+        return self.frame["date"].iloc[-1]
 
     def last_closed(self, now: datetime) -> int:
         closed = closing_times(self.frame, self.seconds)
@@ -103,8 +113,7 @@ class JournalDesk:
         self._judged: dict[str, _Judged] = {}
         self._answered: dict[str, tuple[Decision, str, int]] = {}  # the last of each pair, and its candle
         self._live = False
-        asked = self._settings.learning.confidence_weight > 0 and settings.components.confidence
-        self.opinion = BookOpinion(settings, timeframe, timeframe_seconds) if asked else None
+        self.opinion: LearnedOpinion | None = None  # until `begin`
 
     def begin(self, mode: str, config: Mapping[str, Any], settings: AdaptiveSettings) -> None:
         """A run begins.
@@ -112,14 +121,17 @@ class JournalDesk:
         Args:
             mode: freqtrade's run mode, e.g. "dry_run". config: freqtrade's. settings: those traded by.
         """
-        self._live = mode in LIVE
+        self._live, folder = mode in LIVE, config.get("user_data_dir")
+        if settings.journal.learning.confidence_weight > 0 and settings.components.confidence:
+            book = resolve_path(settings.journal.learning.book, folder)
+            self.opinion = BookOpinion(settings, self._timeframe, self._seconds, book)
         if not (self._settings.enabled if self._live else mode == BACKTEST and self._settings.backtest):
             return
         run = Run(run_name(mode, config, settings), str(mode), rules_fingerprint(settings))
         wait = WAIT_SECONDS if self._live else 30.0
-        self._keeper = _Keeper(self._settings.path, run, wait, self._clock)
+        self._keeper = _Keeper(resolve_path(self._settings.path, folder), run, wait, self._clock)
         if not self._live:  # a backtest does not say when it ends
-            weakref.finalize(self, self._keeper.flush)
+            weakref.finalize(self, self._keeper.close)
 
     @_harmless
     def analysed(
@@ -129,6 +141,8 @@ class JournalDesk:
         at = asked_at(judgement)
         judged = _Judged(pair, self._timeframe, self._seconds, frame, judgement, frozenset(at.tolist()))
         self._judged[pair] = judged
+        if self._live:
+            self._forget(judged.newest - timedelta(seconds=KEPT_CANDLES * self._seconds))
         at = at[at == len(frame) - 1] if self._live else at[at >= startup_candles(settings.indicators)]
         if len(at):
             self._keeper.put("write", judged.rows(at))
@@ -160,6 +174,11 @@ class JournalDesk:
         """Write what waits, and let the file go."""
         if self._keeper is not None:
             self._keeper.close()
+
+    def _forget(self, before: datetime) -> None:
+        """Pairs whose candles end before a moment: nobody trades them any more."""
+        self._judged = {pair: judged for pair, judged in self._judged.items() if judged.newest >= before}
+        self._answered = {pair: last for pair, last in self._answered.items() if pair in self._judged}
 
     def _note(
         self,
@@ -201,7 +220,7 @@ class JournalDesk:
 class _Keeper:
     """The journal of one run: opened at the first write, patient with a file that cannot be written."""
 
-    def __init__(self, path: str, run: Run, wait_seconds: float, clock: Callable[[], float]):
+    def __init__(self, path: Path, run: Run, wait_seconds: float, clock: Callable[[], float]):
         self._path, self._run, self._wait, self._clock = path, run, wait_seconds, clock
         self._journal: DecisionJournal | None = None
         self._waiting: deque[tuple[str, pd.DataFrame]] = deque(maxlen=MOST_WAITING)
@@ -211,14 +230,16 @@ class _Keeper:
         self._said: set[str] = set()
 
     def put(self, how: str, rows: pd.DataFrame) -> None:
-        """Write rows, and first those that wait; on a failure they wait."""
+        """Write rows, and first those that wait, so many at once; on a failure they wait."""
         self._waiting.append((how, rows))
-        if self._clock() < self._resting_until:
-            return
+        if self._clock() >= self._resting_until:
+            self._write(MOST_AT_ONCE)
+
+    def _write(self, most: int) -> None:
         try:
             if self._journal is None:
                 self._journal = DecisionJournal(self._path, self._wait)
-            while self._waiting:
+            for _ in range(min(most, len(self._waiting))):
                 how, rows = self._waiting[0]
                 getattr(self._journal, how)(self._run, rows)
                 self._waiting.popleft()
@@ -242,7 +263,10 @@ class _Keeper:
             self.put("answer", judged.answers(answers))
 
     def close(self) -> None:
+        """Try once more whatever waits, and let the file go."""
         self.flush()
+        if self._waiting:
+            self._write(MOST_WAITING)
         if self._journal is not None:
             self._journal.close()
             self._journal = None

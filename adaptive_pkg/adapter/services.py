@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -18,6 +20,7 @@ from adaptive_pkg.policy.decision import LearnedOpinion
 from adaptive_pkg.policy.judgement import Judgement
 from adaptive_pkg.risk.planner import EntrySize
 from adaptive_pkg.settings import AdaptiveSettings
+from adaptive_pkg.settings.places import resolve_path
 from adaptive_pkg.sources.desk import SourceDesk
 
 
@@ -57,8 +60,9 @@ class Services:
             DataError: the store of outside data cannot be opened.
         """
         self.journal.begin(mode, config, settings)
-        if self._settings.sources.enabled:
-            self._sources = SourceDesk(self._settings.sources, self._seconds)
+        if settings.sources.enabled:
+            path = resolve_path(settings.sources.path, config.get("user_data_dir"))
+            self._sources = SourceDesk(replace(settings.sources, path=str(path)), self._seconds)
 
     def trade(
         self,
@@ -90,12 +94,13 @@ class Services:
             self._sources.beat()
 
     def end(self) -> None:
-        """Shutdown, or a reload."""
-        if self.guard is not None:
-            self.guard.close()
-        if self._sources is not None:
-            self._sources.stop()
-        self.journal.close()
+        """Shutdown, or a reload. Each part is ended, whatever another one raises."""
+        with ExitStack() as parts:  # the last one first
+            parts.callback(self.journal.close)
+            if self._sources is not None:
+                parts.callback(self._sources.stop)
+            if self.guard is not None:
+                parts.callback(self.guard.close)
 
     # --- what is known, and what happens ----------------------------------------------------------------
 

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from adaptive_pkg.cli.options import add_config, add_data, at_least, load_config
+from adaptive_pkg.cli.options import add_config, add_data, at_least, configs, load_config
 from adaptive_pkg.enums import Approach
+from adaptive_pkg.errors import SettingsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from adaptive_pkg.settings import AdaptiveSettings
+
+STRATEGY = "AdaptiveGRU"
+STOPLOSS = -0.20  # the strategy's, where neither config nor hyperopt result names one
 
 
 def add_commands(commands: Any) -> None:
@@ -64,11 +75,68 @@ def _add_candles(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timerange", help="freqtrade's form, of the candidates (default: all)")
 
 
-def _settings(options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
+def _settings(options: argparse.Namespace) -> tuple[AdaptiveSettings, dict[str, Any], Path | None]:
+    """The settings, the whole config, and freqtrade's folder where it is known."""
     from adaptive_pkg.settings import load_settings
+    from adaptive_pkg.settings.places import user_data_of
 
     config = load_config(options)
-    return load_settings(config), config
+    return load_settings(config), config, user_data_of(config, configs(options))
+
+
+def _traded(
+    options: argparse.Namespace, console: Console
+) -> tuple[AdaptiveSettings, dict[str, Any], Path | None]:
+    """`_settings`, as a bot trades by them: a hyperopt result beside the strategy wins, as in freqtrade.
+
+    Raises:
+        SettingsError: that file is of another strategy, cannot be read, or has a value out of range.
+    """
+    from adaptive_pkg.adapter.parameters import parameters, within_stoploss
+
+    settings, config, folder = _settings(options)
+    path = _result_path(config, folder)
+    found = {} if path is None else _hyperopt_result(path)
+    values = {
+        f"{section}.{name}": found[space][name]
+        for space, section, name in parameters()
+        if name in found.get(space, {})
+    }
+    stoploss = config.get("stoploss", found.get("stoploss", {}).get("stoploss", STOPLOSS))
+    if found:
+        said = ", ".join(f"{key} {value}" for key, value in values.items()) or "none of the settings"
+        console.print(f"{path}: hyperopt's values are laid over the config's: {said}", highlight=False)
+    return within_stoploss(settings, stoploss).replaced(values), config, folder
+
+
+def _result_path(config: Mapping[str, Any], folder: Path | None) -> Path | None:
+    """Freqtrade's hyperopt result beside the strategy it would load; None: there is none."""
+    from adaptive_pkg.settings.places import resolve_path
+
+    places = [resolve_path("user_data/strategies", folder)]
+    if own := config.get("strategy_path"):
+        places.insert(0, Path(own))
+    beside = next((place for place in places if (place / f"{STRATEGY}.py").is_file()), None)
+    path = None if beside is None else beside / f"{STRATEGY}.json"
+    return path if path is not None and path.is_file() else None
+
+
+def _hyperopt_result(path: Path) -> dict[str, dict[str, Any]]:
+    """Values by space and name."""
+    try:
+        told = json.loads(path.read_text())
+        named, spaces = told["strategy_name"], dict(told["params"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"{path}: no hyperopt result ({error!r}); move it away") from error
+    if named != STRATEGY:
+        raise SettingsError(f"{path}: the hyperopt result of {named!r}, not of {STRATEGY}; move it away")
+    return spaces
+
+
+def _journal(options: argparse.Namespace, settings: AdaptiveSettings, folder: Path | None) -> Path:
+    from adaptive_pkg.settings.places import resolve_path
+
+    return options.journal or resolve_path(settings.journal.path, folder)
 
 
 def _timeframe(options: argparse.Namespace, config: dict[str, Any]) -> str:
@@ -79,16 +147,16 @@ def _show(options: argparse.Namespace) -> int:
     from adaptive_pkg.reports import report_console
     from adaptive_pkg.reports.journal import show_journal
 
-    settings, _ = _settings(options)
-    path = options.journal or Path(settings.journal.path)
+    settings, _, folder = _settings(options)
+    path = _journal(options, settings, folder)
     return show_journal(path, options.run_name, options.last, report_console())
 
 
 def _export(options: argparse.Namespace) -> int:
     from adaptive_pkg.reports.journal import export_journal
 
-    settings, _ = _settings(options)
-    count = export_journal(options.journal or Path(settings.journal.path), options.run_name, options.file)
+    settings, _, folder = _settings(options)
+    count = export_journal(_journal(options, settings, folder), options.run_name, options.file)
     print(f"{options.file}: {count:,} candidates")
     return 0
 
@@ -97,14 +165,15 @@ def _fill(options: argparse.Namespace) -> int:
     from adaptive_pkg.learning.lesson import fill_journal
     from adaptive_pkg.reports import report_console
 
-    settings, config = _settings(options)
+    console = report_console()
+    settings, config, folder = _traded(options, console)
     return fill_journal(
-        options.journal or Path(settings.journal.path),
+        _journal(options, settings, folder),
         options.datadir,
         options.pairs,
         _timeframe(options, config),
         settings,
-        report_console(),
+        console,
         timerange=options.timerange,
         can_short=config.get("trading_mode", "spot") == "futures",
     )
@@ -113,16 +182,18 @@ def _fill(options: argparse.Namespace) -> int:
 def _learn(options: argparse.Namespace) -> int:
     from adaptive_pkg.learning.lesson import learn_journal
     from adaptive_pkg.reports import report_console
+    from adaptive_pkg.settings.places import resolve_path
 
-    settings, config = _settings(options)
+    console = report_console()
+    settings, config, folder = _traded(options, console)
     return learn_journal(
-        options.journal or Path(settings.journal.path),
-        options.book or Path(settings.journal.learning.book),
+        _journal(options, settings, folder),
+        options.book or resolve_path(settings.journal.learning.book, folder),
         options.datadir,
         options.pairs,
         _timeframe(options, config),
         settings,
-        report_console(),
+        console,
         timerange=options.timerange,
         force=options.force,
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adaptive_pkg.cli.options import add_config, load_config
+from adaptive_pkg.cli.options import add_config, configs, load_config
 
 
 def add_commands(commands: Any) -> None:
@@ -79,13 +80,16 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 
 
 def _settings(options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
-    """The sources' settings, and the whole config."""
+    """The sources' settings with the store where the bot has it, and the whole config."""
+    from adaptive_pkg.settings.places import resolve_path, user_data_of
     from adaptive_pkg.settings.schema import parse
     from adaptive_pkg.settings.sources import SourcesSettings
 
     config = load_config(options)
     block = config.get("adaptive", {})
-    return parse(SourcesSettings, block.get("sources", {}), "adaptive.sources"), config
+    settings = parse(SourcesSettings, block.get("sources", {}), "adaptive.sources")
+    path = resolve_path(settings.path, user_data_of(config, configs(options)))
+    return replace(settings, path=str(path)), config
 
 
 def _import(options: argparse.Namespace) -> int:

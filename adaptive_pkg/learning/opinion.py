@@ -24,13 +24,18 @@ class BookOpinion:
 
     A book that is not there, cannot be read, or was learned from candidates of other rules or another
     timeframe says nothing (effect 0), and the log says so once.
+
+    Args:
+        settings: those traded by. path: the book's file; None: the settings'.
     """
 
-    def __init__(self, settings: AdaptiveSettings, timeframe: str, timeframe_seconds: int):
+    def __init__(
+        self, settings: AdaptiveSettings, timeframe: str, timeframe_seconds: int, path: Path | None = None
+    ):
         self._learning = settings.journal.learning
         self._rules, self._timeframe = rules_fingerprint(settings), timeframe
         self._seconds = timeframe_seconds
-        self._path = Path(self._learning.book)
+        self._path = Path(self._learning.book) if path is None else path
         self._read: tuple[int, int] | None = None  # time and size of the file that was read
         self._book: ModelBook | None = None
         self._said: set[str] = set()

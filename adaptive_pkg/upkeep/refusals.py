@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from adaptive_pkg.doctor.findings import block
 from adaptive_pkg.policy.calibration import wilson_interval
+from adaptive_pkg.settings.places import resolve_path
 from adaptive_pkg.upkeep.findings import Finding, FindingTable, Verdict, unmeasured
 from adaptive_pkg.upkeep.inspection import Inspection
 from adaptive_pkg.upkeep.trade_book import read_only
@@ -23,7 +23,8 @@ ERRORS = "error"  # an answer that could not be found: entries fail closed
 
 def check_refusals(seen: Inspection) -> Finding:
     """Candidates of the span in the decision journal: taken and refused, by who decided; against before."""
-    path = Path(str(block(seen.config, "adaptive", "journal").get("path") or JOURNAL))
+    named = str(block(seen.config, "adaptive", "journal").get("path") or JOURNAL)
+    path = resolve_path(named, seen.config.get("user_data_dir"))
     if not path.is_file():
         return unmeasured(NAME, f"there is no decision journal at {path}")
     try:

@@ -299,13 +299,86 @@ def test_a_backtest_is_named_by_what_makes_it_the_same_one(settings):
     assert run_name("live", {}, settings) == "live:freqtrade"
 
 
-def test_an_opinion_is_there_only_with_a_weight(settings):
-    assert JournalDesk(settings, "1h", 3600).opinion is None
-    journal = settings.journal
-    weighed = replace(
-        settings, journal=replace(journal, learning=replace(journal.learning, confidence_weight=0.1))
-    )
-    assert JournalDesk(weighed, "1h", 3600).opinion is not None
+@pytest.fixture
+def weighed(settings):
+    """Settings by which what was learned is asked."""
+    learning = replace(settings.journal.learning, confidence_weight=0.3)
+    return replace(settings, journal=replace(settings.journal, learning=learning))
+
+
+def test_an_opinion_is_there_only_with_a_weight(settings, weighed, make_desk):
+    assert make_desk("live").opinion is None
+    assert make_desk("live", chosen=weighed).opinion is not None
+
+
+def test_the_default_file_lies_in_freqtrades_folder_wherever_the_bot_was_started(
+    market, tmp_path, monkeypatch
+):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    settings = load_settings({"adaptive": {"approach": "by_regime"}})
+    at, _ = some(market(2000)[1])
+    desk = JournalDesk(settings, "1h", 3600)
+    desk.begin("dry_run", CONFIG | {"user_data_dir": tmp_path / "bot"}, settings)
+    desk.analysed(PAIR, *market(at + 1), settings)
+    desk.close()
+    assert len(rows(tmp_path / "bot" / "adaptive_journal.sqlite")) == 1
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def waiting_desk(market, make_desk, settings, path, clock, count):
+    """A desk with so many writes that wait: another program held the file, and has let it go."""
+    desk = make_desk("live", clock)
+    at, _ = some(market(2000)[1])
+    judged = market(at + 1)
+    DecisionJournal(path).close()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    for i in range(count):
+        desk.analysed(f"C{i}/USDT", *judged, settings)
+    holder.execute("ROLLBACK")
+    holder.close()
+    return desk, judged
+
+
+def test_what_waited_is_written_a_few_at_a_time_and_all_of_it_at_the_end(market, make_desk, settings, path):
+    clock = Clock()
+    most = journal_desk.MOST_AT_ONCE
+    desk, last = waiting_desk(market, make_desk, settings, path, clock, 2 * most + 10)
+    assert len(rows(path)) == 0
+    clock.now += journal_desk.RETRY_SECONDS
+    desk.analysed(PAIR, *last, settings)
+    assert len(rows(path)) == most
+    desk.close()
+    assert len(rows(path)) == 2 * most + 11
+    assert rows(path)["pair"].iloc[-1] == PAIR
+
+
+def test_what_waits_when_the_bot_ends_is_tried_once_more(market, make_desk, settings, path):
+    desk, _ = waiting_desk(market, make_desk, settings, path, Clock(), 5)
+    desk.close()  # no time has passed
+    assert len(rows(path)) == 5
+
+
+def test_a_pair_that_has_left_is_forgotten_and_one_that_lags_a_little_is_not(market, make_desk, settings):
+    desk = make_desk("live")
+    for pair, n in (("LEFT/USDT", 1500), ("LATE/USDT", 1997), (PAIR, 2000), ("OLD/USDT", 1600)):
+        desk.analysed(pair, *market(n), settings)
+    assert set(desk._judged) == {"LATE/USDT", PAIR, "OLD/USDT"}  # the one just analysed is asked about next
+    desk.analysed(PAIR, *market(2000), settings)
+    assert set(desk._judged) == {"LATE/USDT", PAIR}
+
+
+def test_a_backtest_remembers_pairs_that_end_early(market, make_desk, settings, path):
+    frame, judgement = market(1500)
+    desk = make_desk("backtest")
+    desk.analysed("DELISTED/USDT", frame, judgement, settings)
+    desk.analysed(PAIR, *market(2000), settings)
+    at, side = some(judgement)
+    desk.answered("DELISTED/USDT", moment(frame, at), side, True)
+    desk.close()
+    written = rows(path).set_index("pair")["decided_by"]
+    assert "confirmed" in written["DELISTED/USDT"].tolist()
 
 
 def test_a_desk_that_has_not_begun_goes_to_other_processes(settings):

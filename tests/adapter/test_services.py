@@ -113,3 +113,42 @@ def test_only_a_defect_of_ours_counts_for_the_breaker(make, bot, error, counts):
 
 def test_a_coin_is_what_a_pair_trades():
     assert [coin_of(pair) for pair in ("BTC/USDT", "ETH/USDT:USDT")] == ["BTC", "ETH"]
+
+
+@pytest.mark.parametrize("broken", ["guard.close", "_sources.stop", "journal.close"])
+def test_every_part_is_ended_whatever_another_raises(make, bot, monkeypatch, broken):
+    services, settings = make()
+    services.begin("dry_run", {}, settings)
+    services.trade(bot.dp, None, lambda **_: [], [], environment={})
+    ended = []
+
+    def ends(name, end):
+        def close():
+            ended.append(name)
+            end()
+            if name == broken:
+                raise OSError("the disk is full")
+
+        return close
+
+    with monkeypatch.context() as patched:
+        for name in ("guard.close", "_sources.stop", "journal.close"):
+            part, _, method = name.partition(".")
+            owner = getattr(services, part)
+            patched.setattr(owner, method, ends(name, getattr(owner, method)))
+        with pytest.raises(OSError, match="the disk is full"):
+            services.end()
+    assert ended == ["guard.close", "_sources.stop", "journal.close"]
+    assert not pollers()
+
+
+def test_the_store_of_outside_data_lies_in_freqtrades_folder(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    settings = load_settings({"adaptive": {"sources": {"enabled": True}}})
+    desk = TradeDesk(EntryPlanner(settings), ClosedCandles(CANDLE_COLUMNS, 3600))
+    services = Services(settings, desk, "1h", 3600)
+    services.begin("backtest", {"user_data_dir": tmp_path / "bot"}, settings)
+    services.end()
+    assert (tmp_path / "bot" / "sources.sqlite").is_file()
+    assert list((tmp_path / "elsewhere").iterdir()) == []

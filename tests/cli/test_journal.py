@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 
 from adaptive_pkg.cli import journal
-from adaptive_pkg.errors import DataError
+from adaptive_pkg.errors import DataError, SettingsError
+from adaptive_pkg.journal.journal import DecisionJournal
+from adaptive_pkg.journal.rules import rules_fingerprint
 from adaptive_pkg.learning.book import ModelBook
+from adaptive_pkg.settings import load_settings
 
 LEARNING = {"first_days": 60, "retrain_days": 60, "least_candidates": 60}
 
@@ -24,7 +27,11 @@ def place(tmp_path, random_candles):
         "path": str(tmp_path / "journal.sqlite"),
         "learning": {**LEARNING, "book": str(tmp_path / "book.npz")},
     }
-    config = {"timeframe": "1h", "adaptive": {"approach": "by_regime", "journal": settings}}
+    config = {
+        "timeframe": "1h",
+        "user_data_dir": str(tmp_path / "bot"),
+        "adaptive": {"approach": "by_regime", "journal": settings},
+    }
     (tmp_path / "config.json").write_text(json.dumps(config))
     return tmp_path
 
@@ -42,6 +49,39 @@ def run(place):
         return options.run(options)
 
     return command
+
+
+@pytest.fixture
+def change(place):
+    """`change(stops={...})`: other settings in the config; its settings as the bot reads them."""
+
+    def write(**adaptive):
+        config = json.loads((place / "config.json").read_text())
+        config["adaptive"].update(adaptive)
+        (place / "config.json").write_text(json.dumps(config))
+        return load_settings(config)
+
+    return write
+
+
+@pytest.fixture
+def hyperopted(place):
+    """`hyperopted(params)`: freqtrade's result file beside the strategy."""
+
+    def write(params, folder="bot/strategies", **told):
+        beside = place / folder
+        beside.mkdir(parents=True, exist_ok=True)
+        (beside / "AdaptiveGRU.py").write_text("")
+        path = beside / "AdaptiveGRU.json"
+        path.write_text(json.dumps({"strategy_name": "AdaptiveGRU", "params": params} | told))
+        return path
+
+    return write
+
+
+def held_rules(path):
+    with DecisionJournal(path) as held:
+        return {summary.run.rules for summary in held.runs()}
 
 
 def test_candidates_are_filled_shown_exported_and_learned_from(place, run, capsys):
@@ -98,3 +138,88 @@ def test_a_journal_without_candidates_of_these_rules_says_what_to_do(place, run)
 def test_a_journal_that_is_not_there_is_said(place, run):
     with pytest.raises(DataError, match="there is no journal"):
         run("journal", "show")
+
+
+RESULT = {
+    "regime": {"adx_trend": 27.5, "min_dwell_candles": 4},
+    "policy": {"volume_scale": 1.2},
+    "risk": {"profile_scale": 1.7, "fraction": 0.3},
+    "roi": {"0": 0.1},
+    "stoploss": {"stoploss": -0.2},
+}
+
+
+def test_a_hyperopt_result_beside_the_strategy_is_laid_over_the_settings(
+    place, run, change, hyperopted, capsys
+):
+    path = hyperopted(RESULT)
+    run("journal", "fill", "--datadir", place / "data")
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"{path}: hyperopt's values are laid over" in said and "stops.profile_scale 1.7" in said
+    traded = change().replaced(
+        {
+            "regime.adx_trend": 27.5, "regime.min_dwell_candles": 4, "confidence.volume_scale": 1.2,
+            "stops.profile_scale": 1.7, "kelly.fraction": 0.3,
+        }
+    )  # fmt: skip
+    assert held_rules(place / "journal.sqlite") == {rules_fingerprint(traded)}
+    run("journal", "learn", "--datadir", place / "data")
+    assert ModelBook.load(place / "book.npz").rules == rules_fingerprint(traded)
+
+
+def test_the_result_of_the_configs_strategy_path_is_the_one_that_counts(place, run, change, hyperopted):
+    hyperopted(RESULT)
+    hyperopted({"risk": {"profile_scale": 2.5}}, folder="own")
+    config = json.loads((place / "config.json").read_text())
+    (place / "config.json").write_text(json.dumps(config | {"strategy_path": str(place / "own")}))
+    run("journal", "fill", "--datadir", place / "data", "--pairs", "BTC/USDT")
+    traded = change().replaced({"stops.profile_scale": 2.5})
+    assert held_rules(place / "journal.sqlite") == {rules_fingerprint(traded)}
+
+
+def test_without_a_result_nothing_is_said_and_the_config_counts(place, run, change, capsys):
+    run("journal", "fill", "--datadir", place / "data", "--pairs", "BTC/USDT")
+    assert "hyperopt" not in capsys.readouterr().out
+    assert held_rules(place / "journal.sqlite") == {rules_fingerprint(change())}
+
+
+def test_a_nearer_stoploss_bounds_the_stops_as_in_the_strategy(place, run, change, hyperopted):
+    hyperopted({"stoploss": {"stoploss": -0.02}})
+    run("journal", "fill", "--datadir", place / "data", "--pairs", "BTC/USDT")
+    traded = change().replaced({"stops.max_fraction": 0.02})
+    assert held_rules(place / "journal.sqlite") == {rules_fingerprint(traded)}
+
+
+def test_the_strategys_own_stoploss_is_the_one_assumed(project_root):
+    text = (project_root / "user_data" / "strategies" / "AdaptiveGRU.py").read_text()
+    assert f"    stoploss = {journal.STOPLOSS:.2f}  #" in text
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"strategy_name": "Other"}, "the hyperopt result of 'Other'"),
+        ({"params": None}, "no hyperopt result"),
+        ({"params": {"risk": {"profile_scale": 900}}}, "profile_scale"),
+    ],
+)
+def test_a_result_that_cannot_be_used_is_explained(place, run, hyperopted, told, words):
+    hyperopted(**({"params": {}} | told))
+    with pytest.raises(SettingsError, match=words):
+        run("journal", "fill", "--datadir", place / "data")
+
+
+def test_default_files_are_the_bots_own_wherever_the_command_is_given(
+    place, run, change, tmp_path, monkeypatch
+):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    change(journal={"learning": LEARNING})
+    run("journal", "fill", "--datadir", place / "data")
+    run("journal", "learn", "--datadir", place / "data")
+    run("journal", "show")
+    assert {path.name for path in (place / "bot").iterdir()} >= {
+        "adaptive_journal.sqlite",
+        "adaptive_learned.npz",
+    }
+    assert list((tmp_path / "elsewhere").iterdir()) == []

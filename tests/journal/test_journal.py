@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import Engine, event
 
 from adaptive_pkg.errors import DataError
 from adaptive_pkg.journal.candidates import COLUMNS, candidate_rows
@@ -48,6 +49,23 @@ def test_the_same_candidate_of_the_same_run_is_one_row_also_after_a_restart(path
         assert again.write(LIVE, rows.iloc[-3:]) == 0
         assert again.write(Run("live:other", "live", "a" * 12), rows.iloc[-3:]) == 3
         assert len(again.rows(run="live:mybot")) == len(rows)
+
+
+def test_writing_never_reads_the_whole_table(path, rows):
+    asked = []
+
+    def note(connection, cursor, statement, *rest):
+        asked.append(statement)
+
+    with DecisionJournal(path) as journal:
+        journal.write(LIVE, rows.iloc[:30])
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            written = journal.write(LIVE, rows.iloc[20:50]), journal.write(LIVE, rows.iloc[49:51])
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+    assert written == (20, 1)
+    assert asked and not [statement for statement in asked if "SELECT" in statement.upper()]
 
 
 def test_all_at_once_is_the_same_as_row_by_row(path, tmp_path, rows):

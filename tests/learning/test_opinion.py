@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 
+from adaptive_pkg.adapter.journal_desk import JournalDesk
 from adaptive_pkg.journal.candidates import closing_times
 from adaptive_pkg.journal.rules import rules_fingerprint
 from adaptive_pkg.learning.book import ModelBook
@@ -103,3 +104,24 @@ def test_a_new_book_is_read_without_a_restart(frame, settings, path, make_chapte
     second = judge(frame, settings, can_short=True, learned=opinion)
     assert first.learned_effect.min() < 0
     assert second.learned_effect.max() > 0
+
+
+@pytest.mark.parametrize("mode", ["live", "backtest", "hyperopt"])
+def test_a_bot_asks_by_the_rules_it_trades_by_and_finds_the_book_in_freqtrades_folder(
+    frame, make_chapter, tmp_path, monkeypatch, mode
+):
+    monkeypatch.chdir(tmp_path)
+    learning = {"learning": {"confidence_weight": 0.3}}
+    config = {"adaptive": {"approach": "by_regime", "journal": learning}, "user_data_dir": tmp_path / "bot"}
+    by_config = load_settings(config)
+    tuned = by_config.replaced({"stops.profile_scale": 1.7})  # as a hyperopt result does
+    (tmp_path / "bot").mkdir()
+    write(tmp_path / "bot" / "adaptive_learned.npz", tuned, make_chapter(0, win=0.01, r=-9.0))
+
+    def effect(settings):
+        desk = JournalDesk(by_config, "1h", 3600)
+        desk.begin(mode, config, settings)
+        return judge(frame, settings, can_short=True, learned=desk.opinion).learned_effect
+
+    assert effect(tuned).min() == pytest.approx(-0.3)
+    assert (effect(by_config) == 0).all()

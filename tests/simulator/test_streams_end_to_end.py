@@ -104,7 +104,7 @@ def test_our_stream_comes_through_a_storm_with_every_candle_once(make_venue, clo
 
 def test_our_stream_outlives_an_announced_shutdown_and_the_venues_24_hours(make_venue, clock):
     clock.now_ms = START_MS + 10 * MINUTE_MS
-    venue = make_venue(faults=FaultPlan((Fault(FaultKind.SHUTDOWN, start=87_000, end=89_000, seconds=0.5),)))
+    venue = make_venue(faults=FaultPlan((Fault(FaultKind.SHUTDOWN, start=88_000, end=89_000, seconds=0.5),)))
 
     async def scenario():
         seen, reasons = [], []

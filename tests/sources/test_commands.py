@@ -57,6 +57,16 @@ def test_the_store_and_the_delay_come_from_the_config(run, index, tmp_path):
     assert ((history["known"] - history["about"]) == 7_200_000).all()
 
 
+def test_the_default_store_is_the_one_the_bot_has(run, index, tmp_path):
+    for folder, config in (("named", {"user_data_dir": str(tmp_path / "named")}), ("x/user_data", {})):
+        file = tmp_path / folder / "config.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(config))
+        run("sources", "import", index, "--kind", "fear-greed", "--config", file)
+        assert (file.parent / "sources.sqlite").is_file()
+    assert not (tmp_path / "user_data").exists()
+
+
 def test_other_kinds_of_files(run, tmp_path):
     pd.DataFrame({"time": ["2024-01-01"], "CapMVRVCur": [2.0]}).to_csv(tmp_path / "cm.csv", index=False)
     pd.DataFrame({"day": ["2024-01-01"], "sopr": [1.01]}).to_csv(tmp_path / "d.csv", index=False)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import json
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from adaptive_pkg.cli import journal as journal_command
 from adaptive_pkg.journal.candidates import DecidedBy, Decision
 from adaptive_pkg.journal.journal import DecisionJournal
 
@@ -50,6 +55,32 @@ def test_the_journal_changes_no_trade(journalled, make_config, run_backtest):
     run, _ = journalled()
     plain = run_backtest(make_config({"adaptive": WITH_REFUSALS}))
     assert run.decisions == plain.decisions
+
+
+def test_a_bot_and_the_command_that_learns_read_a_hyperopt_result_alike(
+    make_config, run_backtest, strategy_dir, datadir, tmp_path
+):
+    shutil.copy(strategy_dir / "AdaptiveGRU.py", tmp_path)
+    result = {"regime": {"adx_trend": 27.5}, "risk": {"profile_scale": 1.7}, "stoploss": {"stoploss": -0.04}}
+    told = {"strategy_name": "AdaptiveGRU", "params": result}
+    (tmp_path / "AdaptiveGRU.json").write_text(json.dumps(told))
+    path = tmp_path / "journal.sqlite"
+    config = make_config({"adaptive": {"journal": {"path": str(path), "backtest": True}}})
+    run = run_backtest(config | {"strategy_path": str(tmp_path)})
+    run.strategy.services.end()
+
+    (tmp_path / "config.json").write_text(
+        json.dumps({"adaptive": config["adaptive"], "strategy_path": str(tmp_path)})
+    )
+    parser = argparse.ArgumentParser()
+    journal_command.add_commands(parser.add_subparsers())
+    command = ["journal", "fill", "--datadir", datadir, "--pairs", "BTC/USDT"]
+    options = parser.parse_args([*map(str, command), "--config", str(tmp_path / "config.json")])
+    options.run(options)
+    with DecisionJournal(path) as journal:
+        runs = {summary.run.mode: summary.run.rules for summary in journal.runs()}
+    assert set(runs) == {"backtest", "candles"}
+    assert runs["backtest"] == runs["candles"]
 
 
 class Pessimist:

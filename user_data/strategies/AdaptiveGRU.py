@@ -130,8 +130,10 @@ class AdaptiveGRU(IStrategy):
 
     def ft_bot_cleanup(self) -> None:
         """Freqtrade's own end of FreqAI, on shutdown and before a reload; and ours."""
-        super().ft_bot_cleanup()
-        self.services.end()
+        try:
+            super().ft_bot_cleanup()
+        finally:
+            self.services.end()
 
     def feature_engineering_standard(self, dataframe: DataFrame, metadata: dict, **kwargs) -> DataFrame:
         features = forecast_features(dataframe, self.settings.indicators)
