@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from rich.table import Table
 
 from adaptive_pkg.enums import Regime
 from adaptive_pkg.market.higher_trend import HIGHER_TIMEFRAMES
-from adaptive_pkg.market.indicators import compute_indicators
+from adaptive_pkg.market.indicators import compute_indicators, startup_candles
 from adaptive_pkg.market.regime import MarketRegimeDetector
+from adaptive_pkg.market.timeframes import timeframe_hours
 from adaptive_pkg.offline import run_offline
 from adaptive_pkg.reports import report_console
 from adaptive_pkg.reports.backtest import report_backtest
@@ -36,7 +38,8 @@ def run_demo(workdir: Path, seed: int, json_path: Path | None) -> int:
     console = report_console()
     settings = load_settings(load_from_files([str(CONFIG)]))
     start = pd.Timestamp("2023-01-01", tz="UTC")
-    first_backtest = start + pd.Timedelta(days=TRAIN_DAYS) + pd.Timedelta(days=45)  # 45: indicators' start-up
+    warm_up = math.ceil(startup_candles(settings.indicators) * timeframe_hours(TIMEFRAME) / 24) + 1
+    first_backtest = start + pd.Timedelta(days=TRAIN_DAYS + warm_up)
     end = first_backtest + pd.Timedelta(days=BACKTEST_DAYS)
     candles = int((end - start) / pd.Timedelta(TIMEFRAME))
     console.print(
