@@ -32,12 +32,17 @@ class Tolerance:
             sees the price once a loop and leaves at what it sees. Two: seen late by up to one, and one more
             where the order waits for the next loop. Entries have no such leave: both are at the open.
         price: of any order's price, as a part: the venue's price steps.
-        stake: of an order's value, as a part. Stakes follow equity, and so the prices of earlier exits.
+        stake: of an order's value, as a part, beyond what earlier exits explain.
+        throttle: parts by which a stake moves for each part of equity that earlier exits have made different.
+            The drawdown throttle takes 4.25 times a loss off the size (`kelly.drawdown_floor` at
+            `drawdown_full`), from the first loss on, and the stake is of that equity: 1 + 4.25 / 0.85 within
+            a drawdown of 3.5 %.
     """
 
     loops: float = 2.0
     price: float = 1e-4
-    stake: float = 0.02
+    stake: float = 0.01
+    throttle: float = 6.0
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,9 @@ def run_parity(
         real_seconds=real_seconds,
     )
     steps = loop_steps(CandleStore(Path(datadir)), pairs, timeframe, played.start, played.end)
-    differences, *worst = compare(played.live, played.backtest, steps, tolerance or Tolerance())
+    differences, *worst = compare(
+        played.live, played.backtest, steps, tolerance or Tolerance(), played.wallet
+    )
     return ParityReport(
         ("live" if live else "dry run") + ("" if as_backtested else " with a spread"),
         timeframe,
@@ -187,8 +194,13 @@ def compare(
     backtest: Sequence[TradeView],
     steps: Mapping[tuple[str, datetime], float],
     tolerance: Tolerance,
+    wallet: float = 10_000.0,
 ) -> tuple[list[Difference], float, float, float]:
-    """Everything in which they differ; the largest differences of prices, stakes, and prices in loops."""
+    """Everything in which they differ; the largest differences of prices, stakes, and prices in loops.
+
+    Args:
+        wallet: equity at the start.
+    """
     ours = {(view.opened, view.pair): view for view in live}
     theirs = {(view.opened, view.pair): view for view in backtest}
     if len(ours) != len(live) or len(theirs) != len(backtest):
@@ -206,6 +218,7 @@ def compare(
         if [(o.candle, o.side) for o in a.orders] != [(o.candle, o.side) for o in b.orders]:
             found.append(Difference(of, "orders", _orders(a), _orders(b)))
             continue
+        gap = abs(_earned(live, key[0]) - _earned(backtest, key[0])) / wallet
         for number, (x, y) in enumerate(zip(a.orders, b.orders, strict=True), 1):
             price, stake = abs(x.price / y.price - 1), abs(x.value / y.value - 1)
             loops = abs(x.price - y.price) / max(steps.get((key[1], y.candle), 0.0), 1e-12)
@@ -215,9 +228,17 @@ def compare(
             leaves = y.side != b.orders[0].side
             if price > tolerance.price and (loops > tolerance.loops or not leaves):
                 found.append(Difference(of, f"price of order {number}", f"{x.price:g}", f"{y.price:g}"))
-            if stake > tolerance.stake:
+            if stake > tolerance.stake + tolerance.throttle * gap:
                 found.append(Difference(of, f"value of order {number}", f"{x.value:.2f}", f"{y.value:.2f}"))
     return found, worst_price, worst_stake, worst_loops
+
+
+def _earned(views: Sequence[TradeView], by: datetime) -> float:
+    """What the trades closed by then have brought in, before fees."""
+    closed = (view for view in views if view.closed is not None and view.closed <= by)
+    return sum(
+        order.value if order.side == "sell" else -order.value for view in closed for order in view.orders
+    )
 
 
 def _words(view: TradeView | None) -> str:

@@ -45,6 +45,7 @@ class Played:
     errors: int
     real_seconds: float
     log: tuple[LogLine, ...]
+    wallet: float  # at the start
 
 
 def play_both(
@@ -126,4 +127,5 @@ def play_both(
         errors,
         took,
         tuple(log),
+        wallet,
     )
