@@ -16,7 +16,7 @@ MAY_IMPORT = {
 EVERYBODY = {"errors", "enums"}
 # what is learned from candidates: the journal below, the models on it
 JOURNAL = {
-    "journal": {"journal", "policy", "market", "settings"},
+    "journal": {"journal", "store", "policy", "market", "settings"},
     "learning": {"learning", "journal", "evaluation", "reports", "policy", "market", "settings"},
 }
 # outside data: the store below, then who asks, the two kinds of sources beside each other, all of it on top
