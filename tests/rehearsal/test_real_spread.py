@@ -36,7 +36,7 @@ def refusal(pair, reason, minutes=1):
 
 
 def side_by_side(live, backtest, log=()):
-    played = Played(AT, AT + 4 * HOUR, tuple(live), tuple(backtest), 0, 0, 0, 1.0, tuple(log))
+    played = Played(AT, AT + 4 * HOUR, tuple(live), tuple(backtest), 0, 0, 0, 1.0, tuple(log), 10_000.0)
     return set_side_by_side(played, "dry run", 4, PAIRS, TIMEFRAME)
 
 
