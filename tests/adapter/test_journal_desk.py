@@ -383,4 +383,5 @@ def test_a_backtest_remembers_pairs_that_end_early(market, make_desk, settings, 
 
 def test_a_desk_that_has_not_begun_goes_to_other_processes(settings):
     desk = pickle.loads(pickle.dumps(JournalDesk(settings, "1h", 3600)))
+    assert desk.opinion is None
     desk.close()

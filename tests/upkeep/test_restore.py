@@ -229,5 +229,6 @@ def test_a_shell_takes_every_name_as_one_word(archive, tmp_path):
 def test_the_restored_database_can_be_written(archive, tmp_path):
     done = restore(archive, tmp_path / "new", NOW)
     with closing(sqlite3.connect(done.folder / "trades v3.sqlite")) as database:
-        database.execute("update trades set close_profit_abs = 0")
+        changed = database.execute("update trades set close_profit_abs = 0").rowcount
         database.commit()
+    assert changed > 0
